@@ -1,0 +1,1 @@
+"""What every Earth-observation contract shares: the Item message and its meaning in STAC."""

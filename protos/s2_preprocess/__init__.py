@@ -1,0 +1,1 @@
+"""Contracts of the component s2-preprocess."""
