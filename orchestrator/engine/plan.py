@@ -1,0 +1,93 @@
+"""What the engine has to know of a composed pipeline, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class OnError(StrEnum):
+    """What a failed message does: end the run, or become a dead letter."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of one node in use.
+
+    service: full name for the gRPC path. source, sink: the input, the output message has no
+    fields. output_message: full name of what it emits. timeout_s: of a call, or None for the
+    setting. concurrency: unary calls at once. ordered: whether answers keep the order of requests.
+    """
+
+    node: str
+    operation: str
+    service: str
+    client_streaming: bool = False
+    server_streaming: bool = False
+    source: bool = False
+    sink: bool = False
+    output_message: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    timeout_s: float | None = None
+    concurrency: int = 1
+    ordered: bool = True
+    idempotent: bool = False
+    on_error: OnError = OnError.FAIL
+    iterations: int | None = None
+
+    @property
+    def key(self) -> str:
+        """`node.operation`, unique in a pipeline."""
+        return f"{self.node}.{self.operation}"
+
+    @property
+    def path(self) -> str:
+        """The gRPC path of the method."""
+        return f"/{self.service}/{self.operation}"
+
+    @property
+    def params_json(self) -> str:
+        """The parameters as ASCII JSON: what the metadata key `eoloom-params` carries."""
+        return json.dumps(self.params, sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """One component to start: its command, where to run it, and what it is."""
+
+    name: str
+    component: str
+    version: str
+    command: tuple[str, ...]
+    folder: str = ""
+    title: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole pipeline: nodes to start, steps to work, links by step keys."""
+
+    name: str
+    digest: str
+    nodes: tuple[NodePlan, ...]
+    steps: tuple[Step, ...]
+    links: tuple[tuple[str, str], ...]
+
+    def outgoing(self, step: Step) -> tuple[tuple[str, str], ...]:
+        """Return the links that start in a step."""
+        return tuple(link for link in self.links if link[0] == step.key)
+
+    def incoming(self, step: Step) -> tuple[tuple[str, str], ...]:
+        """Return the links that end in a step."""
+        return tuple(link for link in self.links if link[1] == step.key)
+
+    def is_terminal(self, step: Step) -> bool:
+        """Whether nobody takes what the step emits: it is a result of the pipeline."""
+        return not step.sink and not self.outgoing(step)

@@ -1,0 +1,52 @@
+"""Settings of the orchestrator, from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class OrchestratorSettings(BaseSettings):
+    """One per process; every name is read from the environment with the prefix `EOLOOM_`."""
+
+    model_config = SettingsConfigDict(env_prefix="EOLOOM_", frozen=True)
+
+    runs_folder: Path = Field(
+        default=Path("runs"), description="Where runs, their results and the journal are kept."
+    )
+    database_url: str = Field(
+        default="",
+        description="SQLAlchemy URL of the journal; a SQLite file in the runs folder by default.",
+    )
+    queue_messages: int = Field(
+        default=64, ge=1, description="Messages that may wait in one link before its sender waits."
+    )
+    queue_bytes: int = Field(
+        default=32 * 1024 * 1024, ge=1, description="Bytes that may wait in one link, likewise."
+    )
+    max_message_bytes: int = Field(
+        default=256 * 1024 * 1024, description="Largest message that is moved."
+    )
+    start_timeout_s: float = Field(
+        default=120.0, gt=0, description="Seconds a component has to become healthy."
+    )
+    call_timeout_s: float = Field(
+        default=3600.0,
+        gt=0,
+        description="Seconds a call may take, or a stream stay silent while it has work, where "
+        "neither the pipeline nor the manifest says otherwise.",
+    )
+    attempts: int = Field(
+        default=3, ge=1, description="Times an idempotent call is tried when a fault may pass."
+    )
+    backoff_s: float = Field(
+        default=0.5, ge=0, description="Pause before the second attempt; doubles each time."
+    )
+    stop_grace_s: float = Field(
+        default=8.0, ge=0, description="Seconds a component has to end before it is killed."
+    )
+    counts_interval_s: float = Field(
+        default=0.25, gt=0, description="Least time between two reports of message counts."
+    )
