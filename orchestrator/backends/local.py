@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
+
 from orchestrator.backends.base import LogSink
 from orchestrator.engine.plan import NodePlan
 from orchestrator.errors import ComponentDiedError, SettingsError
@@ -28,6 +30,7 @@ from orchestrator.settings import OrchestratorSettings
 
 logger = logging.getLogger(__name__)
 
+_SOCKETS: Final = "eoloom-sockets-"
 _LINE_LIMIT: Final = 1024 * 1024
 
 
@@ -58,8 +61,9 @@ class LocalBackend:
     async def start(self, node: NodePlan) -> str:
         """Start the node's process. Raises ComponentDiedError if its command cannot be run."""
         if self._sockets is None:
+            _remove_left_sockets()
             # A socket's path is limited to about 100 bytes, so it cannot lie in the run's folder.
-            self._sockets = Path(tempfile.mkdtemp(prefix="eoloom-"))
+            self._sockets = Path(tempfile.mkdtemp(prefix=f"{_SOCKETS}{os.getpid()}-"))
         address = f"unix:{self._sockets / str(next(self._numbers))}.sock"
         log_path = self._folder / "logs" / f"{node.name}.log"
         try:
@@ -153,6 +157,14 @@ class LocalBackend:
                 if "progress" not in record and record["message"].strip():
                     entry.last_line = record["message"].strip()[:300]
                 self._log(node, record)
+
+
+def _remove_left_sockets() -> None:
+    """Remove the socket folders of orchestrators that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_SOCKETS}*-*"):
+        process = folder.name.removeprefix(_SOCKETS).partition("-")[0]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)  # those of other users stay
 
 
 def _parse(line: bytes) -> Mapping[str, Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -225,9 +228,6 @@ async def test_an_observer_that_fails_does_not_end_the_run(execute: Execute) -> 
 
 def test_components_end_when_the_orchestrator_is_killed(tmp_path: Path) -> None:
     """kill -9 leaves no time to stop anything."""
-    import subprocess
-    import sys
-
     program = f"""
 import asyncio
 from pathlib import Path
@@ -256,3 +256,16 @@ asyncio.run(main())
         starter.kill()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
+
+
+async def test_sockets_of_a_killed_orchestrator_are_removed(
+    execute: Execute, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = next(pid for pid in itertools.count(5_000_000) if not psutil.pid_exists(pid))
+    left = tmp_path / f"eoloom-sockets-{ended}-abc"
+    in_use = tmp_path / f"eoloom-sockets-{os.getpid()}-abc"
+    left.mkdir()
+    in_use.mkdir()
+    await execute(make_plan(*chain()))
+    assert [p.name for p in tmp_path.glob("eoloom-sockets-*")] == [in_use.name]
