@@ -40,7 +40,7 @@ format: .venv/dev.stamp ## Format the code
 	@$(BIN)/ruff format .
 
 protos: .venv/dev.stamp ## Regenerate the code of the contracts and the schemas of the parameters
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/gen_protos.py
+	@$(BIN)/python scripts/gen_protos.py
 	@$(BIN)/python scripts/gen_schemas.py
 
 bench: .venv/dev.stamp ## Print the figures of the README

@@ -6,7 +6,8 @@ processes, and leaves a STAC catalogue of everything that was emitted.
     <runs folder>/journal.sqlite
     <runs folder>/<run>/pipeline.yaml   as it ran: versions pinned, paths absolute
     <runs folder>/<run>/shared/<node>/  what the components wrote
-    <runs folder>/<run>/results/        the STAC catalogue
+    <runs folder>/<run>/catalog.json    the STAC catalogue of what was emitted
+    <runs folder>/<run>/results/<node>/ its items
     <runs folder>/<run>/logs/           what the components said
 """
 

@@ -43,12 +43,14 @@ class _Collection:
 class Results:
     """Writes what a run emits below `folder`/results; files stay in `folder`/shared.
 
+    The catalogue is `folder`/catalog.json, so that a run can be the input of another.
     emitted: told of every file written. Raises SettingsError where the folder cannot be written.
     """
 
     def __init__(self, folder: Path, plan: Plan, run: str, emitted: Emitted) -> None:
-        self.folder = folder.resolve() / "results"
-        self._shared = folder.resolve() / "shared"
+        self._root = folder.resolve()
+        self.folder = self._root / "results"
+        self._shared = self._root / "shared"
         self._plan = plan
         self._run = run
         self._emitted = emitted
@@ -58,8 +60,8 @@ class Results:
 
     @property
     def catalogue(self) -> Path:
-        """The root of the STAC catalogue."""
-        return self.folder / "catalog.json"
+        """The root of the STAC catalogue: above items and assets, so that it holds them all."""
+        return self._root / "catalog.json"
 
     def record(self, step: Step, message: Message) -> None:
         """Write an item, or the bytes of another message that nobody takes."""
@@ -77,14 +79,14 @@ class Results:
         for collection in self._collections.values():
             path = collection.folder / "collection.json"
             _write_json(path, self._collection_document(collection))
-            children.append(_link("child", self.folder, path))
+            children.append(_link("child", self._root, path))
         catalogue = {
             "type": "Catalog",
             "stac_version": stac.STAC_VERSION,
             "id": self._run,
             "title": self._plan.name,
             "description": f"Results of the run {self._run} of the pipeline {self._plan.name}",
-            "links": [_link("root", self.folder, self.catalogue), *children],
+            "links": [_link("root", self._root, self.catalogue), *children],
         }
         _write_json(self.catalogue, catalogue)
         return self.catalogue

@@ -19,6 +19,10 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Next to the running Python, which need not be on the PATH.
+PROGRAMS = Path(sys.executable).parent
+PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
+
 
 def generate(output: Path) -> list[Path]:
     """Compile every contract below `protos/` into `output` and return what was written."""
@@ -33,6 +37,7 @@ def generate(output: Path) -> list[Path]:
             f"--grpc_python_out={output}",
             f"--mypy_out={output}",
             f"--mypy_grpc_out={output}",
+            *(f"--plugin={name}={PROGRAMS / name}" for name in PLUGINS),
             *map(str, sources),
         ]
     )

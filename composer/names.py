@@ -1,0 +1,45 @@
+"""Names: which are allowed, and which one was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
+"""Names of operations and fields (https://protobuf.dev/reference/protobuf/proto3-spec/)."""
+
+VERSION = r"^\d{1,6}\.\d{1,6}\.\d{1,6}(-[0-9A-Za-z.-]{1,40})?$"
+"""MAJOR.MINOR.PATCH with an optional pre-release (https://semver.org/spec/v2.0.0.html)."""
+
+
+def dns_label(name: str) -> str:
+    """Return `name` if it is a DNS label that is also a valid name of a Service.
+
+    Raises ValueError.
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#rfc-1035-label-names
+    """
+    if not _LABEL.fullmatch(name):
+        raise ValueError(
+            "must be lower-case letters, digits and inner hyphens, begin with a letter, and have "
+            "at most 63 characters"
+        )
+    return name
+
+
+def nearest(name: str, valid: Iterable[str]) -> str | None:
+    """Return the valid name that is most like `name`, or None if none is much like it."""
+    by_lower = {candidate.lower(): candidate for candidate in valid}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return by_lower[found[0]] if found else None
+
+
+def version_key(version: str) -> tuple[tuple[int, ...], bool, str]:
+    """Return a sort key in the order of versions: a pre-release comes before its release."""
+    numbers, _, pre_release = version.partition("-")
+    return tuple(map(int, numbers.split("."))), not pre_release, pre_release
