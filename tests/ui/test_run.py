@@ -1,0 +1,159 @@
+"""`eoloom run` as a process, with components as processes of their own."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.ui.conftest import EOLOOM, Start
+from tests.ui.fake import deafen, put_components
+
+Finish = Callable[..., tuple[int, str, str]]
+
+
+def test_a_run_reports_counts_figures_and_results(finish: Finish, workplace: Path) -> None:
+    code, stdout, stderr = finish("run", "pipeline.yaml")
+    assert (code, stderr) == (0, "")
+    assert "warning: clean.prepare: the boa offset [sic] was applied already" in stdout
+    assert "scene-1-scene-2: changed area 123.4 ha, changed 2.5 %" in stdout
+    assert "GeoJSON" in stdout
+    (catalogue,) = workplace.glob("runs/*/catalog.json")
+    assert str(catalogue.relative_to(workplace)) in stdout
+    (run,) = json.loads(finish("runs", "--json")[1])
+    assert (run["state"], run["number_of_results"]) == ("succeeded", 2)
+    shown = finish("show")[1]
+    assert "warning   clean.prepare" in shown
+    assert "logs/change.log" in shown
+
+
+def test_json_is_one_document_and_progress_goes_to_stderr(finish: Finish) -> None:
+    code, stdout, stderr = finish("run", "pipeline.yaml", "--json", "--set", "scenes.count=2")
+    assert code == 0
+    document = json.loads(stdout)
+    assert document["state"] == "succeeded"
+    counts = {node["name"]: (node["received"], node["answered"]) for node in document["nodes"]}
+    assert counts == {"scenes": (0, 2), "clean": (2, 2), "change": (2, 1)}
+    assert document["figures"][0]["value"] == 123.4
+    terminal = [result for result in document["results"] if result["terminal"]]
+    assert [Path(asset["path"]).exists() for asset in terminal[0]["assets"]] == [True, True]
+    assert "ready after" in stderr
+
+
+def test_a_failing_node_is_named_and_what_was_made_is_kept(finish: Finish) -> None:
+    code, stdout, stderr = finish("run", "pipeline.yaml", "--set", "change.fail_at=3")
+    assert code == 1
+    first, log, hint = stderr.splitlines()
+    assert first.startswith("error: node change: detect: scene 3 has no band B04")
+    assert log.endswith("logs/change.log")
+    assert hint.startswith("`eoloom show")
+    assert "scene-1-scene-2" in stdout
+    shown = json.loads(finish("show", "last", "--json")[1])
+    assert (shown["state"], shown["failed_node"]) == ("failed", "change")
+
+
+def test_a_dying_component_fails_the_run(finish: Finish) -> None:
+    code, stdout, stderr = finish("run", "pipeline.yaml", "--json", "--set", "clean.die_at=2")
+    assert code == 1
+    document = json.loads(stdout)
+    assert document["failed_node"] == "clean"
+    assert "ended with code 7" in document["message"]
+    assert "out of luck" in document["message"]
+    assert stderr.count("error:") == 1
+
+
+def test_a_live_table_on_a_terminal(workplace: Path) -> None:
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(
+        [*EOLOOM, "run", "pipeline.yaml", "--set", "scenes.delay_s=0.3"],
+        cwd=workplace,
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TERM": "xterm-256color"},
+    ) as process:
+        os.close(terminal)
+        output = b""
+        try:
+            while part := os.read(controller, 65_536):
+                output += part
+        except OSError:  # the other side of the terminal was closed
+            pass
+        os.close(controller)
+        assert process.wait(timeout=120) == 0
+    text = output.decode()
+    assert "queue" in text
+    assert "working" in text
+    assert "succeeded" in text
+
+
+def _wait_for(process: "subprocess.Popen[str]", words: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if words in line:
+            return
+    raise AssertionError(f"{words!r} was never said")
+
+
+def _children(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def _assert_gone(children: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_everything_and_keeps_what_was_made(
+    start: Start, finish: Finish, number: signal.Signals
+) -> None:
+    with start("run", "pipeline.yaml", "--set", "change.delay_s=600") as process:
+        _wait_for(process, "clean        done")
+        children = _children(process)
+        assert len(children) == 3
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    _assert_gone(children)
+    assert "stopping the components" in stdout
+    assert "6 results of steps on the way" in stdout
+    assert "Traceback" not in stderr
+    (run,) = json.loads(finish("runs", "--json")[1])
+    assert run["state"] == "cancelled"
+
+
+def test_a_second_interrupt_ends_components_that_do_not_stop(
+    start: Start, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    components = put_components(workplace / "components")
+    deafen(components / "fake-clean")
+    monkeypatch.setenv("EOLOOM_COMPONENTS_PATH", str(components))
+    monkeypatch.setenv("EOLOOM_STOP_GRACE_S", "300")
+    with start("run", "pipeline.yaml") as process:
+        _wait_for(process, "scenes       ready")
+        children = _children(process)
+        process.send_signal(signal.SIGINT)
+        _wait_for(process, "stopping the components")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    _assert_gone(children)
+
+
+def test_a_run_whose_process_was_killed_is_shown_as_died(start: Start, finish: Finish) -> None:
+    with start("run", "pipeline.yaml", "--set", "scenes.delay_s=600") as process:
+        _wait_for(process, "scenes       ready")
+        children = _children(process)
+        process.kill()
+        process.communicate(timeout=60)
+    _assert_gone(children)
+    (run,) = json.loads(finish("runs", "--json")[1])
+    assert run["state"] == "died"
+    code, stdout, _ = finish("show")
+    assert code == 0
+    assert "died" in stdout
