@@ -5,6 +5,7 @@ processes, and leaves a STAC catalogue of everything that was emitted.
 
     <runs folder>/journal.sqlite
     <runs folder>/<run>/pipeline.yaml   as it ran: versions pinned, paths absolute
+    <runs folder>/<run>/messages.log    what was sent, so that the run can go on
     <runs folder>/<run>/shared/<node>/  what the components wrote
     <runs folder>/<run>/catalog.json    the STAC catalogue of what was emitted
     <runs folder>/<run>/results/<node>/ its items
@@ -20,9 +21,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import psutil
+
+from composer.graph import compose
+from composer.pipeline_file import load_pipeline
 from orchestrator.backends.local import LocalBackend
+from orchestrator.engine.message_log import MessageLog, log_exists
 from orchestrator.engine.run import Run, State
 from orchestrator.engine.worker import Counts
 from orchestrator.errors import OrchestratorError, SettingsError
@@ -35,8 +41,13 @@ from orchestrator.settings import OrchestratorSettings
 
 if TYPE_CHECKING:
     from composer.graph import Graph
+    from composer.registry import Registry
     from orchestrator.engine.message import Message
     from orchestrator.engine.plan import Plan, Step
+
+
+PIPELINE_FILE: Final = "pipeline.yaml"
+MESSAGES_FILE: Final = "messages.log"
 
 
 @dataclass(frozen=True)
@@ -68,67 +79,108 @@ async def run_pipeline(
     too. Raises SettingsError where the runs folder or the journal cannot be used.
     """
     plan = make_plan(graph)
-    journal = Journal(settings.database_url, settings.runs_folder)
-    with contextlib.closing(journal):
+    with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
         run, folder = _make_folder(settings.runs_folder, plan.name)
         _write_pipeline(folder, graph.pinned().to_yaml())
         journal.open_run(_record(run, plan, folder))
-        return await _execute(
-            run, plan, folder, journal=journal, settings=settings, observers=observers
+        return await _Attempt(run, plan, folder, settings).execute((journal.observe, *observers))
+
+
+async def resume_run(
+    name: str,
+    registry: Registry,
+    settings: OrchestratorSettings,
+    observers: Sequence[Observer] = (),
+) -> RunReport:
+    """Go on with a run that failed, was stopped or was killed; see `Journal.run` for `name`.
+
+    No finished call is made again. Raises RunNotFoundError, SettingsError where the run is still
+    running, has succeeded or kept no messages, and PipelineError where its components have changed.
+    """
+    with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
+        record = journal.run(name)
+        _check_resumable(record)
+        graph = compose(load_pipeline(record.folder / PIPELINE_FILE), registry)
+        plan = make_plan(graph)
+        journal.reopen_run(record.id, os.getpid())
+        attempt = _Attempt(record.id, plan, record.folder, settings)
+        return await attempt.execute((journal.observe, *observers))
+
+
+class _Attempt:
+    """One attempt at a run: the first, or one that goes on where another ended."""
+
+    def __init__(self, run: str, plan: Plan, folder: Path, settings: OrchestratorSettings) -> None:
+        self._run = run
+        self._plan = plan
+        self._folder = folder
+        self._settings = settings
+        self._notices: list[Event] = []
+        self._observers: Sequence[Observer] = ()
+
+    async def execute(self, observers: Sequence[Observer]) -> RunReport:
+        """Run to the end; the end is told to the observers last, when everything is written."""
+        self._observers = observers
+        results = Results(self._folder, self._plan, self._run, self._emitted)
+        backend = LocalBackend(self._folder, self._settings, self._log)
+        with MessageLog(self._folder / MESSAGES_FILE, self._plan) as log:
+            outcome = await Run(
+                self._run,
+                self._plan,
+                backend,
+                record=results.record,
+                observer=self._observe,
+                settings=self._settings,
+                log=log,
+            ).execute()
+        state, message = outcome.state, outcome.message
+        catalogue: Path | None = None
+        try:
+            catalogue = results.finish()
+        except OrchestratorError as error:
+            state, message = State.FAILED, message or str(error)
+        self._observe(
+            Event(self._run, Kind.RUN_CLOSED, detail={"state": state, "message": message})
+        )
+        return RunReport(
+            id=self._run,
+            folder=self._folder,
+            state=state,
+            message=message,
+            failed_node=outcome.failed_node,
+            seconds=outcome.seconds,
+            counts=outcome.counts,
+            catalogue=catalogue,
+            results=read_results(self._folder),
+            notices=tuple(self._notices),
         )
 
-
-async def _execute(
-    run: str,
-    plan: Plan,
-    folder: Path,
-    *,
-    journal: Journal,
-    settings: OrchestratorSettings,
-    observers: Sequence[Observer],
-) -> RunReport:
-    notices: list[Event] = []
-
-    def observe(event: Event) -> None:
+    def _observe(self, event: Event) -> None:
         if event.kind in {Kind.NOTICE, Kind.DEAD_LETTER}:
-            notices.append(event)
-        for observer in (journal.observe, *observers):
+            self._notices.append(event)
+        for observer in self._observers:
             observer(event)
 
-    def log(node: str, record: Mapping[str, Any]) -> None:
-        for key, kind in (("progress", Kind.PROGRESS), ("notice", Kind.NOTICE)):
-            if key in record:
-                detail = record[key] if key == "progress" else {"message": record["message"]}
-                observe(Event(run, kind, node, str(record.get("operation", "")), detail))
+    def _log(self, node: str, record: Mapping[str, Any]) -> None:
+        operation = str(record.get("operation", ""))
+        if isinstance(record.get("progress"), dict):
+            self._observe(Event(self._run, Kind.PROGRESS, node, operation, record["progress"]))
+        elif record.get("notice"):
+            detail = {"message": record["message"]}
+            self._observe(Event(self._run, Kind.NOTICE, node, operation, detail))
 
-    def emitted(step: Step, message: Message, path: Path) -> None:
+    def _emitted(self, step: Step, message: Message, path: Path) -> None:
         detail = {"message": message.id, "parents": list(message.parents), "path": str(path)}
-        observe(Event(run, Kind.RESULT, step.node, step.operation, detail))
+        self._observe(Event(self._run, Kind.RESULT, step.node, step.operation, detail))
 
-    results = Results(folder, plan, run, emitted)
-    backend = LocalBackend(folder, settings, log)
-    outcome = await Run(
-        run, plan, backend, record=results.record, observer=observe, settings=settings
-    ).execute()
-    state, message = outcome.state, outcome.message
-    catalogue: Path | None = None
-    try:
-        catalogue = results.finish()
-    except OrchestratorError as error:
-        state, message = State.FAILED, message or str(error)
-    journal.close_run(run, state, message)
-    return RunReport(
-        id=run,
-        folder=folder,
-        state=state,
-        message=message,
-        failed_node=outcome.failed_node,
-        seconds=outcome.seconds,
-        counts=outcome.counts,
-        catalogue=catalogue,
-        results=read_results(folder),
-        notices=tuple(notices),
-    )
+
+def _check_resumable(record: RunRecord) -> None:
+    if record.state == State.RUNNING and psutil.pid_exists(record.process):
+        raise SettingsError(f"run {record.id} is still running (process {record.process})")
+    if record.state == State.SUCCEEDED:
+        raise SettingsError(f"run {record.id} has succeeded; there is nothing left to do")
+    if not log_exists(record.folder / MESSAGES_FILE):
+        raise SettingsError(f"run {record.id} kept no messages; run its pipeline again")
 
 
 def _make_folder(runs_folder: Path, pipeline: str) -> tuple[str, Path]:
@@ -145,7 +197,7 @@ def _make_folder(runs_folder: Path, pipeline: str) -> tuple[str, Path]:
 
 def _write_pipeline(folder: Path, text: str) -> None:
     try:
-        (folder / "pipeline.yaml").write_text(text, encoding="utf-8")
+        (folder / PIPELINE_FILE).write_text(text, encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"cannot write into {folder}: {error.strerror}") from error
 

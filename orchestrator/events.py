@@ -17,7 +17,8 @@ class Kind(StrEnum):
     """What happened; the comment names the keys of `detail`."""
 
     RUN_STARTED = "run-started"  # pipeline, digest, folder
-    RUN_ENDED = "run-ended"  # state, message
+    RUN_ENDED = "run-ended"  # state, message, seconds: nothing is moved any more
+    RUN_CLOSED = "run-closed"  # state, message: the results are written
     NODE_STARTING = "node-starting"  # component, version
     NODE_READY = "node-ready"  # seconds
     NODE_STOPPED = "node-stopped"

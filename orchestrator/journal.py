@@ -106,16 +106,17 @@ class Journal:
         values = {c.name: getattr(record, c.name, {}) for c in _RUNS.columns}
         self._write(sa.insert(_RUNS).values(values | {"folder": str(record.folder)}))
 
-    def close_run(self, run: str, state: str, message: str) -> None:
-        """Enter how a run ended."""
-        self._write(
-            sa.update(_RUNS)
-            .where(_RUNS.c.id == run)
-            .values(state=state, message=message, ended=datetime.now(UTC))
-        )
+    def reopen_run(self, run: str, process: int) -> None:
+        """Enter that a run goes on."""
+        values = {"state": "running", "message": "", "ended": None, "process": process}
+        self._write(sa.update(_RUNS).where(_RUNS.c.id == run).values(values))
 
     def observe(self, event: Event) -> None:
-        """Keep an event; an observer of the run."""
+        """Keep an event, and with RUN_CLOSED how the run ended; an observer of the run."""
+        if event.kind is Kind.RUN_CLOSED:
+            values = {**event.detail, "state": str(event.detail["state"])}
+            values["ended"] = event.time
+            self._write(sa.update(_RUNS).where(_RUNS.c.id == event.run).values(values))
         if event.kind is Kind.COUNTS:
             key = {"run": event.run, "node": event.node, "operation": event.operation}
             found = sa.and_(*(_OPERATIONS.c[name] == value for name, value in key.items()))

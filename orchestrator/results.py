@@ -98,7 +98,7 @@ class Results:
         except (DecodeError, stac.StacError) as error:
             raise SettingsError(f"{message.id} is not an Item: {error}") from error
         collection = self._collection(step.node, item.collection or step.operation)
-        path = _free_path(collection.folder / f"{_file_name(item.id)}.json")
+        path = _free_path(collection.folder / f"{_file_name(item.id)}.json", message.id)
         document["collection"] = item.collection or step.operation
         document["properties"]["eoloom:node"] = step.node
         document["properties"]["eoloom:message"] = message.id
@@ -181,13 +181,21 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:120].lstrip(".") or "_"
 
 
-def _free_path(path: Path) -> Path:
-    """Return `path`, or the first variant with a number that does not exist yet."""
+def _free_path(path: Path, message: str) -> Path:
+    """Return `path`, or its first variant with a number that no other message has taken."""
     candidate, number = path, 2
-    while candidate.exists():
+    while candidate.exists() and _message_of(candidate) != message:
         candidate = path.with_name(f"{path.stem}~{number}{path.suffix}")
         number += 1
     return candidate
+
+
+def _message_of(path: Path) -> str:
+    """Return the message whose item a file holds: a run that goes on writes it once more."""
+    try:
+        return str(json.loads(path.read_bytes())["properties"]["eoloom:message"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -26,6 +26,7 @@ class Link:
         self._arrival = asyncio.Event()
         self.ended = False
         self.abandoned = False
+        self._counting = True
         self.discarded = 0
 
     def __len__(self) -> int:
@@ -46,7 +47,7 @@ class Link:
             self._space.clear()
             await self._space.wait()
         if self.abandoned:
-            self.discarded += 1
+            self.discarded += self._counting
             return
         self._queue.append(message)
         self._bytes += len(message.payload)
@@ -66,10 +67,11 @@ class Link:
         self.ended = True
         self._arrival.set()
 
-    def abandon(self) -> None:
+    def abandon(self, *, count: bool = True) -> None:
         """Say that the receiver takes no more; senders go on, what they send is counted."""
         self.abandoned = True
-        self.discarded += len(self._queue)
+        self._counting = count
+        self.discarded += len(self._queue) if count else 0
         self._queue.clear()
         self._bytes = 0
         self._space.set()
@@ -110,6 +112,11 @@ class Inlet:
         """Take no more from any link; what waits and what still comes is counted as discarded."""
         for link in self._links:
             link.abandon()
+
+    def forget(self) -> None:
+        """Take no more, and do not count it: it has all been taken in an earlier attempt."""
+        for link in self._links:
+            link.abandon(count=False)
 
     @property
     def queued(self) -> int:

@@ -10,29 +10,35 @@ class Message:
     """Serialised bytes with an id, `node.operation#n`, n counting from 1 per operation.
 
     parents: ids of the messages that it answers. A streaming operation may have used everything
-    that it had received by then, which is written as ranges: `clean.prepare#1-3`.
+    that it had received by then, which is written as ranges: `clean.prepare#1-3`. changed: an
+    earlier attempt at the run sent something else under this id.
     """
 
     payload: bytes
     id: str
     parents: tuple[str, ...] = ()
+    changed: bool = False
 
 
 class Received:
     """The messages that a stream has received so far, per sender, as ranges."""
 
     def __init__(self) -> None:
-        self._ranges: dict[str, tuple[int, int]] = {}
+        self._ranges: dict[str, list[list[int]]] = {}
 
     def add(self, message: Message) -> None:
-        """Count a message; those of one sender arrive in the order of their numbers."""
+        """Count a message; those of one sender mostly arrive in the order of their numbers."""
         sender, number = message.id.rsplit("#", 1)
-        first, _ = self._ranges.get(sender, (int(number), 0))
-        self._ranges[sender] = (first, int(number))
+        ranges = self._ranges.setdefault(sender, [])
+        if ranges and ranges[-1][1] + 1 == int(number):
+            ranges[-1][1] = int(number)
+        else:
+            ranges.append([int(number), int(number)])
 
     def parents(self) -> tuple[str, ...]:
-        """Return the ranges, one per sender."""
+        """Return the ranges of every sender."""
         return tuple(
             f"{sender}#{first}" if first == last else f"{sender}#{first}-{last}"
-            for sender, (first, last) in self._ranges.items()
+            for sender, ranges in self._ranges.items()
+            for first, last in ranges
         )

@@ -16,9 +16,13 @@ import grpc
 from orchestrator.backends.base import Backend
 from orchestrator.engine.calls import Caller, open_channel, wait_until_ready
 from orchestrator.engine.link import Inlet, Link, Outlet
+from orchestrator.engine.memory import StepMemory
+from orchestrator.engine.message_log import MessageLog
 from orchestrator.engine.plan import NodePlan, Plan, Step
+from orchestrator.engine.streams import AnswerStreamWorker, RequestStreamWorker
 from orchestrator.engine.tasks import first_error
-from orchestrator.engine.worker import Counts, Record, Worker
+from orchestrator.engine.unary import PollWorker, UnaryWorker
+from orchestrator.engine.worker import Counts, Record, Surroundings, Worker
 from orchestrator.errors import (
     ComponentDiedError,
     ComponentNotReadyError,
@@ -56,7 +60,11 @@ class Outcome:
 
 
 class Run:
-    """One execution of a plan in batch mode."""
+    """One execution of a plan in batch mode.
+
+    record: called with every message that is emitted. log: what it keeps of its messages, and what
+    an earlier attempt has kept; without one the run cannot be resumed.
+    """
 
     def __init__(
         self,
@@ -67,8 +75,10 @@ class Run:
         record: Record,
         observer: Observer,
         settings: OrchestratorSettings,
+        log: MessageLog | None = None,
     ) -> None:
         self.id = id
+        self._log = log
         self._plan = plan
         self._backend = backend
         self._record = record
@@ -145,13 +155,16 @@ class Run:
             link: Link(settings.queue_messages, settings.queue_bytes) for link in self._plan.links
         }
         return [
-            Worker(
+            _worker_of(step)(
                 step,
-                Caller(step, self._channels[step.node], self.id, settings),
-                inlet=Inlet([links[link] for link in self._plan.incoming(step)]),
-                outlet=Outlet([links[link] for link in self._plan.outgoing(step)]),
-                tell=self._tell_of_step,
-                record=self._record,
+                Surroundings(
+                    caller=Caller(step, self._channels[step.node], self.id, settings),
+                    inlet=Inlet([links[link] for link in self._plan.incoming(step)]),
+                    outlet=Outlet([links[link] for link in self._plan.outgoing(step)]),
+                    memory=StepMemory(step, self._log),
+                    tell=self._tell_of_step,
+                    record=self._record,
+                ),
             )
             for step in self._plan.steps
         ]
@@ -233,3 +246,12 @@ class Run:
         except Exception:
             # Whoever watches must not be able to end a run.
             logger.exception("an observer failed")
+
+
+def _worker_of(step: Step) -> type[Worker]:
+    """Return the worker for the form of an operation, as its contract says it."""
+    if step.client_streaming:
+        return RequestStreamWorker
+    if step.server_streaming:
+        return AnswerStreamWorker
+    return PollWorker if step.source else UnaryWorker

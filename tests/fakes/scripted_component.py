@@ -45,6 +45,12 @@ class Script:
         await asyncio.sleep(delays[(number - 1) % len(delays)])
         return number
 
+    def note(self, request: bytes) -> None:
+        """Write down that a request has come, where the test can read it."""
+        if "notes" in self.params:
+            with open(self.params["notes"], "ab") as file:  # noqa: PTH123
+                file.write(self.operation.encode() + b" " + request + b"\n")
+
     def answer(self, request: bytes) -> bytes:
         """Return the request with the script's mark."""
         return request + self.params.get("mark", "").encode()
@@ -71,6 +77,7 @@ async def produce(_, context):
 async def relay(request, context):
     """Unary to unary."""
     script = Script("relay", context)
+    script.note(request)
     await script.act()
     return script.answer(request)
 
@@ -78,8 +85,10 @@ async def relay(request, context):
 async def split(request, context):
     """Unary to stream: each message `times` times."""
     script = Script("split", context)
+    script.note(request)
     await script.act()
     for index in range(script.params.get("times", 2)):
+        await asyncio.sleep(script.params.get("pause_s", 0))
         yield script.answer(request) + f"/{index}".encode()
 
 
@@ -120,7 +129,7 @@ async def sink(request, context):
     """Unary sink."""
     script = Script("sink", context)
     await script.act()
-    with open(script.params["file"], "ab") as file:  # noqa: ASYNC230, PTH123
+    with open(script.params["file"], "ab") as file:  # noqa: PTH123
         file.write(request + b"\n")
     return b""
 
@@ -130,7 +139,7 @@ async def drain(requests, context):
     script = Script("drain", context)
     async for request in requests:
         await script.act()
-        with open(script.params["file"], "ab") as file:  # noqa: ASYNC230, PTH123
+        with open(script.params["file"], "ab") as file:  # noqa: PTH123
             file.write(request + b"\n")
     return b""
 

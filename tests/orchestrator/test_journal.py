@@ -28,7 +28,8 @@ def test_a_run_is_found_again_by_another_process(tmp_path: Path) -> None:
         first.observe(event)
     first.observe(Event("forest-1", Kind.NOTICE, "clean", "prepare", {"message": "cloudy"}))
     first.observe(Event("forest-1", Kind.PROGRESS, "clean", "prepare", {"done": 1, "total": 2}))
-    first.close_run("forest-1", "failed", "node clean: broken")
+    ended = {"state": "failed", "message": "node clean: broken"}
+    first.observe(Event("forest-1", Kind.RUN_CLOSED, detail=ended))
     first.close()
 
     found = Journal("", tmp_path).run("forest-1")
@@ -36,7 +37,7 @@ def test_a_run_is_found_again_by_another_process(tmp_path: Path) -> None:
     assert found.started == START
     assert found.ended is not None
     assert found.operations == {"change.detect": {"received": 2, "answered": 2}}
-    [notice] = Journal("", tmp_path).events("forest-1")
+    [notice, _] = Journal("", tmp_path).events("forest-1")
     assert (notice.kind, notice.node, notice.detail) == (
         Kind.NOTICE,
         "clean",

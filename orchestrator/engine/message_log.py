@@ -1,0 +1,180 @@
+"""The message log of a run: what was sent, taken and finished, so that a run survives its end.
+
+One append-only file. Every record is handed to the operating system before the message is sent on,
+so what other processes have seen is in the log, whatever kills this one; a last record that is not
+whole is cut off when the log is read again.
+
+Records, little-endian: one byte of type, two of the step's index, eight of a number, four of the
+text's length, four of the payload's length, then text and payload.
+
+    header    text: JSON of the plan's digest and step keys
+    emitted   number and payload of an answer; text: its parents
+    done      text: the request whose call has ended (also as a dead letter)
+    taken     text: a message that was written to a stream of requests
+    finished  the operation has ended
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Final, Self
+
+from orchestrator.engine.message import Message
+from orchestrator.engine.plan import Plan, Step
+from orchestrator.errors import SettingsError
+
+_RECORD: Final = struct.Struct("<BHQII")
+_SEPARATOR: Final = "\n"
+
+
+class _Type(IntEnum):
+    HEADER = 0
+    EMITTED = 1
+    DONE = 2
+    TAKEN = 3
+    FINISHED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """Where an answer stands in the log."""
+
+    number: int
+    parents: tuple[str, ...]
+    offset: int
+    length: int
+
+
+@dataclass
+class StepHistory:
+    """What one operation had done when the run ended, in the order of the log.
+
+    outputs: by number; an answer that was given again stands where it first stood. done: requests
+    whose calls have ended. taken: messages written to the stream of requests.
+    """
+
+    outputs: dict[int, Emitted] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
+    taken: list[str] = field(default_factory=list)
+    finished: bool = False
+
+    def answers(self) -> dict[str, list[Emitted]]:
+        """Return the outputs by the request that they answer, for operations with one each."""
+        found: dict[str, list[Emitted]] = defaultdict(list)
+        for output in self.outputs.values():
+            found[output.parents[0] if output.parents else ""].append(output)
+        return found
+
+
+class MessageLog:
+    """The log of one run, open for appending. Raises SettingsError where it cannot be written."""
+
+    def __init__(self, path: Path, plan: Plan) -> None:
+        self._path = path
+        self._steps = {step.key: index for index, step in enumerate(plan.steps)}
+        self._keys = [step.key for step in plan.steps]
+        self._header = json.dumps({"digest": plan.digest, "steps": self._keys})
+        self.histories: dict[str, StepHistory] = defaultdict(StepHistory)
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            end = self._read()
+            os.ftruncate(self._file, end)
+            os.lseek(self._file, end, os.SEEK_SET)
+        except OSError as error:
+            raise SettingsError(f"cannot open {path}: {error.strerror}") from error
+        if end == 0:
+            self._append(_Type.HEADER, 0, text=self._header)
+
+    def emitted(self, step: Step, message: Message) -> None:
+        """Keep an answer before it is sent on."""
+        number = int(message.id.rsplit("#", 1)[1])
+        text = _SEPARATOR.join(message.parents)
+        self._append(_Type.EMITTED, self._steps[step.key], number, text, message.payload)
+
+    def done(self, step: Step, request: str) -> None:
+        """Keep that the call for a request has ended."""
+        self._append(_Type.DONE, self._steps[step.key], text=request)
+
+    def taken(self, step: Step, message: str) -> None:
+        """Keep that a message is about to be written to the stream of requests."""
+        self._append(_Type.TAKEN, self._steps[step.key], text=message)
+
+    def finished(self, step: Step) -> None:
+        """Keep that an operation has ended."""
+        self._append(_Type.FINISHED, self._steps[step.key])
+
+    def payload(self, output: Emitted) -> bytes:
+        """Return the bytes of an answer."""
+        return os.pread(self._file, output.length, output.offset)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _append(
+        self, kind: _Type, step: int, number: int = 0, text: str = "", payload: bytes = b""
+    ) -> None:
+        encoded = text.encode()
+        head = _RECORD.pack(kind, step, number, len(encoded), len(payload))
+        parts: Sequence[bytes] = [head + encoded, payload] if payload else [head + encoded]
+        size = len(head) + len(encoded) + len(payload)
+        try:
+            written = os.writev(self._file, parts)
+            if written < size:  # a signal, or a disk that has just filled
+                rest = memoryview(b"".join(parts))[written:]
+                while rest:
+                    rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            raise SettingsError(f"cannot write {self._path}: {error.strerror}") from error
+
+    def _read(self) -> int:
+        """Read all whole records; return where the last one ends."""
+        end = 0
+        for kind, step, number, text, start, finish in self._records():
+            if kind is _Type.HEADER:
+                if text != self._header:
+                    raise SettingsError(f"{self._path} belongs to another pipeline")
+            else:
+                history = self.histories[self._keys[step]]
+                if kind is _Type.EMITTED:
+                    parents = tuple(filter(None, text.split(_SEPARATOR)))
+                    history.outputs[number] = Emitted(number, parents, start, finish - start)
+                elif kind is _Type.DONE:
+                    history.done.add(text)
+                elif kind is _Type.TAKEN:
+                    history.taken.append(text)
+                else:
+                    history.finished = True
+            end = finish
+        return end
+
+    def _records(self) -> Iterator[tuple[_Type, int, int, str, int, int]]:
+        """Yield type, step, number, text, and where the payload begins and ends."""
+        size, position = os.fstat(self._file).st_size, 0
+        while position + _RECORD.size <= size:
+            head = os.pread(self._file, _RECORD.size, position)
+            kind, step, number, text_length, length = _RECORD.unpack(head)
+            start = position + _RECORD.size + text_length
+            if start + length > size:
+                return
+            text = os.pread(self._file, text_length, position + _RECORD.size).decode()
+            yield _Type(kind), step, number, text, start, start + length
+            position = start + length
+
+
+def log_exists(path: Path) -> bool:
+    """Whether a run has left a log from which it can be resumed."""
+    return path.is_file() and path.stat().st_size > 0
