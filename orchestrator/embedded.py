@@ -31,7 +31,7 @@ from orchestrator.backends.local import LocalBackend
 from orchestrator.engine.message_log import MessageLog, log_exists
 from orchestrator.engine.run import Run, State
 from orchestrator.engine.worker import Counts
-from orchestrator.errors import OrchestratorError, SettingsError
+from orchestrator.errors import NotResumableError, OrchestratorError, SettingsError
 from orchestrator.events import Event, Kind, Observer
 from orchestrator.journal import Journal, RunRecord
 from orchestrator.planning import make_plan
@@ -71,40 +71,46 @@ class RunReport:
 
 
 async def run_pipeline(
-    graph: Graph, settings: OrchestratorSettings, observers: Sequence[Observer] = ()
+    graph: Graph,
+    settings: OrchestratorSettings,
+    observers: Sequence[Observer] = (),
+    *,
+    resume: RunRecord | None = None,
 ) -> RunReport:
-    """Run a composed pipeline to its end and report.
+    """Run a composed pipeline to its end and report; with `resume`, go on with that run.
 
     A failed run is reported, not raised; cancelling the task stops the components and is reported
     too. Raises SettingsError where the runs folder or the journal cannot be used.
     """
     plan = make_plan(graph)
     with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
-        run, folder = _make_folder(settings.runs_folder, plan.name)
-        _write_pipeline(folder, graph.pinned().to_yaml())
-        journal.open_run(_record(run, plan, folder))
+        if resume is None:
+            run, folder = _make_folder(settings.runs_folder, plan.name)
+            _write_pipeline(folder, graph.pinned().to_yaml())
+            journal.open_run(_record(run, plan, folder))
+        else:
+            run, folder = resume.id, resume.folder
+            journal.reopen_run(run, os.getpid())
         return await _Attempt(run, plan, folder, settings).execute((journal.observe, *observers))
 
 
-async def resume_run(
-    name: str,
-    registry: Registry,
-    settings: OrchestratorSettings,
-    observers: Sequence[Observer] = (),
-) -> RunReport:
-    """Go on with a run that failed, was stopped or was killed; see `Journal.run` for `name`.
+def load_resumable(
+    name: str, registry: Registry, settings: OrchestratorSettings
+) -> tuple[RunRecord, Graph]:
+    """Return a run that did not succeed, and its pipeline as it ran; see `Journal.run` for `name`.
 
-    No finished call is made again. Raises RunNotFoundError, SettingsError where the run is still
-    running, has succeeded or kept no messages, and PipelineError where its components have changed.
+    Raises RunNotFoundError, NotResumableError where the run is still running, has succeeded or
+    kept no messages, and PipelineError where a component of it has gone.
     """
     with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
         record = journal.run(name)
-        _check_resumable(record)
-        graph = compose(load_pipeline(record.folder / PIPELINE_FILE), registry)
-        plan = make_plan(graph)
-        journal.reopen_run(record.id, os.getpid())
-        attempt = _Attempt(record.id, plan, record.folder, settings)
-        return await attempt.execute((journal.observe, *observers))
+    if record.state == State.RUNNING and psutil.pid_exists(record.process):
+        raise NotResumableError(f"run {record.id} is still running (process {record.process})")
+    if record.state == State.SUCCEEDED:
+        raise NotResumableError(f"run {record.id} has succeeded; there is nothing left to do")
+    if not log_exists(record.folder / MESSAGES_FILE):
+        raise NotResumableError(f"run {record.id} kept no messages; run its pipeline again")
+    return record, compose(load_pipeline(record.folder / PIPELINE_FILE), registry)
 
 
 class _Attempt:
@@ -172,15 +178,6 @@ class _Attempt:
     def _emitted(self, step: Step, message: Message, path: Path) -> None:
         detail = {"message": message.id, "parents": list(message.parents), "path": str(path)}
         self._observe(Event(self._run, Kind.RESULT, step.node, step.operation, detail))
-
-
-def _check_resumable(record: RunRecord) -> None:
-    if record.state == State.RUNNING and psutil.pid_exists(record.process):
-        raise SettingsError(f"run {record.id} is still running (process {record.process})")
-    if record.state == State.SUCCEEDED:
-        raise SettingsError(f"run {record.id} has succeeded; there is nothing left to do")
-    if not log_exists(record.folder / MESSAGES_FILE):
-        raise SettingsError(f"run {record.id} kept no messages; run its pipeline again")
 
 
 def _make_folder(runs_folder: Path, pipeline: str) -> tuple[str, Path]:

@@ -35,6 +35,10 @@ class RunNotFoundError(PermanentError):
     """There is no run of that name."""
 
 
+class NotResumableError(PermanentError):
+    """A run that cannot go on: it is running, has succeeded, or kept no messages."""
+
+
 class NodeError(PermanentError):
     """Base of what one node did; `node` says which."""
 

@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,3 +158,26 @@ def test_a_run_whose_process_was_killed_is_shown_as_died(start: Start, finish: F
     code, stdout, _ = finish("show")
     assert code == 0
     assert "died" in stdout
+
+
+def test_a_killed_run_goes_on_where_it_was(start: Start, finish: Finish, workplace: Path) -> None:
+    with start("run", "pipeline.yaml", "--set", "clean.delay_s=0.4") as process:
+        _wait_for(process, "clean        ready")
+        time.sleep(1.0)
+        process.kill()
+        process.communicate(timeout=60)
+    code, stdout, stderr = finish("resume", "last", "--json")
+    assert code == 0, stderr
+    resumed = json.loads(stdout)
+    assert resumed["state"] == "succeeded"
+    uninterrupted = json.loads(finish("run", "pipeline.yaml", "--json")[1])
+    assert [r["item"] for r in resumed["results"]] == [r["item"] for r in uninterrupted["results"]]
+    (run,) = [r for r in json.loads(finish("runs", "--json")[1]) if r["run"] == resumed["run"]]
+    assert run["state"] == "succeeded"
+
+
+def test_a_run_that_succeeded_cannot_be_resumed(finish: Finish) -> None:
+    assert finish("run", "pipeline.yaml")[0] == 0
+    code, _, stderr = finish("resume", "last")
+    assert code == 2
+    assert "has succeeded; there is nothing left to do" in stderr

@@ -71,7 +71,8 @@ def test_a_view_has_counts_per_node_notices_and_the_failed_node(
         Event("clean-1", Kind.NODE_FAILED, "clean", "", {"message": "no band"}),
     ):
         journal.observe(event)
-    journal.close_run("clean-1", "failed", "no band")
+    ended = {"state": "failed", "message": "no band"}
+    journal.observe(Event("clean-1", Kind.RUN_CLOSED, detail=ended))
     view = read_run(journal, "clean")
     (node,) = view.nodes
     assert (node.component, node.received, node.answered) == ("s2-preprocess@0.1.0", 4, 2)

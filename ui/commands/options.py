@@ -46,3 +46,7 @@ RunsFolder = Annotated[
         show_default=False,
     ),
 ]
+
+Live = Annotated[
+    bool, typer.Option("--live/--no-live", help="A live table, or plain lines of progress.")
+]

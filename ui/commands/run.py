@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from ui.commands.options import (
     AsJson,
     ComponentFolders,
+    Live,
     Overrides,
     PipelineArgument,
     RunsFolder,
@@ -18,6 +19,7 @@ from ui.commands.options import (
 if TYPE_CHECKING:
     from composer.graph import Graph
     from orchestrator.embedded import RunReport
+    from orchestrator.journal import RunRecord
     from orchestrator.settings import OrchestratorSettings
     from ui.live import Watch
     from ui.output import Output
@@ -39,9 +41,7 @@ def run(
     *,
     overrides: Overrides = None,
     runs_folder: RunsFolder = None,
-    live: Annotated[
-        bool, typer.Option("--live/--no-live", help="A live table, or plain lines of progress.")
-    ] = True,
+    live: Live = True,
     component_folders: ComponentFolders = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,16 +53,32 @@ def run(
     from composer.graph import compose
     from composer.pipeline_file import load_pipeline
     from composer.registry import Registry
-    from orchestrator.engine.run import State
-    from ui.exits import ExitCode
     from ui.output import Output
     from ui.settings import load_settings
 
-    output = Output(as_json=as_json)
     registry = Registry.discover(component_folders or ())
     graph = compose(load_pipeline(file, overrides or ()), registry)
-    settings = load_settings(runs_folder)
-    report = _execute(graph, settings, _watch(graph, output, live=live))
+    execute(graph, load_settings(runs_folder), Output(as_json=as_json), live=live)
+
+
+def execute(
+    graph: Graph,
+    settings: OrchestratorSettings,
+    output: Output,
+    *,
+    live: bool,
+    resume: RunRecord | None = None,
+) -> NoReturn:
+    """Run a pipeline, or go on with a run of it; show it and exit with the code of how it went."""
+    from orchestrator.embedded import run_pipeline
+    from orchestrator.engine.run import State
+    from ui.exits import ExitCode
+    from ui.interrupts import run_interruptibly
+
+    with _watch(graph, output, live=live) as watch:
+        report = run_interruptibly(
+            lambda: run_pipeline(graph, settings, [watch.observe], resume=resume), watch.say
+        )
     _tell(_read(report, settings), output)
     codes = {State.SUCCEEDED: ExitCode.SUCCESS, State.CANCELLED: ExitCode.INTERRUPTED}
     raise typer.Exit(codes.get(report.state, ExitCode.RUN_FAILED))
@@ -82,14 +98,6 @@ def _watch(graph: Graph, output: Output, *, live: bool) -> Watch:
     ]
     kind = LiveWatch if live and output.console.is_terminal and not output.as_json else LineWatch
     return kind(labels, output.console)
-
-
-def _execute(graph: Graph, settings: OrchestratorSettings, watch: Watch) -> RunReport:
-    from orchestrator.embedded import run_pipeline
-    from ui.interrupts import run_interruptibly
-
-    with watch:
-        return run_interruptibly(lambda: run_pipeline(graph, settings, [watch.observe]), watch.say)
 
 
 def _read(report: RunReport, settings: OrchestratorSettings) -> RunView:

@@ -1,0 +1,42 @@
+"""`eoloom resume`: go on with a run that did not come to its end."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ui.commands.options import AsJson, ComponentFolders, Live, RunsFolder
+from ui.commands.run import execute
+
+EPILOG = """
+[b]Examples[/b]
+
+  eoloom resume last
+
+  eoloom resume s2-change-20240513
+"""
+
+
+def resume(
+    run: Annotated[str, typer.Argument(help="The run's name, the start of it, or `last`.")],
+    *,
+    runs_folder: RunsFolder = None,
+    live: Live = True,
+    component_folders: ComponentFolders = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a run that failed, was stopped or was killed.
+
+    No finished call is made again: what was computed is taken from the run's folder, and its
+    results are the same as if nothing had happened.
+    """
+    from composer.registry import Registry
+    from orchestrator.embedded import load_resumable
+    from ui.output import Output
+    from ui.settings import load_settings
+
+    settings = load_settings(runs_folder)
+    registry = Registry.discover(component_folders or ())
+    record, graph = load_resumable(run, registry, settings)
+    execute(graph, settings, Output(as_json=as_json), live=live, resume=record)
