@@ -47,6 +47,14 @@ class OrchestratorSettings(BaseSettings):
     stop_grace_s: float = Field(
         default=8.0, ge=0, description="Seconds a component has to end before it is killed."
     )
+    cycle_quiet_s: float = Field(
+        default=2.0,
+        gt=0,
+        description="Seconds of silence after which a cycle with streams in it counts as done.",
+    )
+    live_pause_s: float = Field(
+        default=1.0, ge=0, description="Pause before a live run calls a source without data again."
+    )
     counts_interval_s: float = Field(
         default=0.25, gt=0, description="Least time between two reports of message counts."
     )

@@ -79,6 +79,8 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     steps: tuple[Step, ...]
     links: tuple[tuple[str, str], ...]
+    live: bool = False
+    """Whether sources are called again for ever, until the run is stopped (AI4EU's way)."""
 
     def outgoing(self, step: Step) -> tuple[tuple[str, str], ...]:
         """Return the links that start in a step."""

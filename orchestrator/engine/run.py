@@ -15,6 +15,7 @@ import grpc
 
 from orchestrator.backends.base import Backend
 from orchestrator.engine.calls import Caller, open_channel, wait_until_ready
+from orchestrator.engine.cycles import Cycle, find_cycles
 from orchestrator.engine.link import Inlet, Link, Outlet
 from orchestrator.engine.memory import StepMemory
 from orchestrator.engine.message_log import MessageLog
@@ -86,6 +87,7 @@ class Run:
         self._settings = settings
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._workers: list[Worker] = []
+        self._cycles: tuple[Cycle, ...] = ()
 
     async def execute(self) -> Outcome:
         """Run to the end of data, the first failure, or cancellation; nothing stays running.
@@ -97,7 +99,7 @@ class Run:
         state, message, failed = State.SUCCEEDED, "", ""
         try:
             await self._start()
-            self._workers = self._make_workers()
+            self._make_workers()
             await self._work()
             self._tell_if_nothing_came()
         except asyncio.CancelledError:
@@ -149,12 +151,12 @@ class Run:
             await asyncio.gather(ready, death, return_exceptions=True)
         self._tell(node.name, "", Kind.NODE_READY, seconds=time.monotonic() - started)
 
-    def _make_workers(self) -> list[Worker]:
+    def _make_workers(self) -> None:
         settings = self._settings
         links = {
             link: Link(settings.queue_messages, settings.queue_bytes) for link in self._plan.links
         }
-        return [
+        self._workers = [
             _worker_of(step)(
                 step,
                 Surroundings(
@@ -164,16 +166,26 @@ class Run:
                     memory=StepMemory(step, self._log),
                     tell=self._tell_of_step,
                     record=self._record,
+                    live_pause_s=settings.live_pause_s if self._plan.live else None,
                 ),
             )
             for step in self._plan.steps
         ]
+        self._cycles = tuple(find_cycles(self._plan, links, self._workers))
 
     async def _work(self) -> None:
         """Let all workers work; the first failure, or a dead component, ends the others."""
         ticker = asyncio.create_task(self._tell_counts())
         deaths = [asyncio.create_task(self._fail_on_death(node.name)) for node in self._plan.nodes]
-        work = asyncio.create_task(first_error(self._run_worker(w) for w in self._workers))
+        quiet_s = self._settings.cycle_quiet_s
+        work = asyncio.create_task(
+            first_error(
+                [
+                    *(self._run_worker(worker) for worker in self._workers),
+                    *(cycle.end_when_done(quiet_s) for cycle in self._cycles),
+                ]
+            )
+        )
         try:
             done, _ = await asyncio.wait({work, *deaths}, return_when=asyncio.FIRST_COMPLETED)
             if work not in done:

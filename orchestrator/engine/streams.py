@@ -56,7 +56,7 @@ class AnswerStreamWorker(StreamWorker):
 
     async def _work(self) -> None:
         if self.step.source:
-            await self._call(b"", ())
+            await self._source()
             return
         while (request := await self._take()) is not None:
             if self._memory.is_done(request):
@@ -71,9 +71,17 @@ class AnswerStreamWorker(StreamWorker):
             else:
                 self._memory.keep_done(request)
 
-    async def _call(self, payload: bytes, parents: tuple[str, ...], request: str = "") -> None:
+    async def _source(self) -> None:
+        """Call a source once, or in a live run again and again."""
+        await self._call(b"", ())
+        while self._live_pause_s is not None:
+            await asyncio.sleep(self._live_pause_s)
+            await self._call(b"", (), index=self.counts.answered)
+
+    async def _call(
+        self, payload: bytes, parents: tuple[str, ...], request: str = "", index: int = 0
+    ) -> None:
         call = self._caller.stream(payload)
-        index = 0
         async with self._watched(call):
             async for answer in call:
                 self._touched = time.monotonic()

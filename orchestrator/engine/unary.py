@@ -27,9 +27,12 @@ class PollWorker(Worker):
             try:
                 payload = await self._caller.unary(b"", self._retried)
             except OperationError as error:
-                if error.code in END_OF_DATA:
+                if error.code not in END_OF_DATA:
+                    raise
+                if self._live_pause_s is None:
                     return
-                raise
+                await asyncio.sleep(self._live_pause_s)
+                continue
             if before and before[0].payload == payload:
                 # Started anew, the source begins again with what it gave before.
                 before.popleft()
@@ -47,8 +50,8 @@ class UnaryWorker(Worker):
 
     async def _one_by_one(self) -> None:
         while (request := await self._take()) is not None:
-            for answer in await self._answer(request):
-                await self._pass_on(answer)
+            self.counts.in_flight += 1
+            await self._pass_on(await self._answer(request))
 
     async def _concurrently(self) -> None:
         slots = asyncio.Semaphore(self.step.concurrency)
@@ -59,13 +62,13 @@ class UnaryWorker(Worker):
                 await slots.acquire()
                 if (request := await self._take()) is None:
                     break
+                self.counts.in_flight += 1
                 calls.put_nowait(asyncio.create_task(self._answer(request)))
             calls.put_nowait(None)
 
         async def deliver() -> None:
             while (call := await calls.get()) is not None:
-                for answer in await call:
-                    await self._pass_on(answer)
+                await self._pass_on(await call)
                 slots.release()
 
         try:
@@ -85,25 +88,24 @@ class UnaryWorker(Worker):
             answers = list(self._memory.replay(request.id))
             self.counts.repeated += len(answers)
             return answers
-        self.counts.in_flight += 1
         try:
             payload = await self._caller.unary(request.payload, self._retried)
         except OperationError as error:
             if not self._skip(request, error):
                 raise
             return []
-        finally:
-            self.counts.in_flight -= 1
         if self.step.sink:
             self._memory.keep_done(request)
             return [Message(payload, "")]
         return [self._memory.message(payload, (request.id,), request=request.id)]
 
-    async def _pass_on(self, answer: Message) -> None:
-        if self.step.sink:
-            self.counts.answered += 1
-        else:
-            await self._forward(answer)
+    async def _pass_on(self, answers: list[Message]) -> None:
+        for answer in answers:
+            if self.step.sink:
+                self.counts.answered += 1
+            else:
+                await self._forward(answer)
+        self.counts.in_flight -= 1
 
 
 def _drain(queue: asyncio.Queue[T]) -> list[T]:

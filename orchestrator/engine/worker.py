@@ -34,7 +34,7 @@ class Counts:
     answered: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
-    in_flight: int = 0
+    in_flight: int = 0  # taken and not yet answered, or streams that are open
     failed: int = 0
     repeated: int = 0
     started_at: float | None = None
@@ -52,6 +52,7 @@ class Surroundings:
     memory: StepMemory
     tell: Tell
     record: Record
+    live_pause_s: float | None = None  # before a live run's source is called again
 
 
 class Worker(abc.ABC):
@@ -66,7 +67,19 @@ class Worker(abc.ABC):
         self._memory = surroundings.memory
         self._tell = surroundings.tell
         self._record = surroundings.record
+        self._live_pause_s = surroundings.live_pause_s
         self._touched = time.monotonic()
+
+    def is_quiet(self, quiet_s: float) -> bool:
+        """Whether it has nothing to do until something arrives.
+
+        A stream may have something left to say, so it counts as quiet after a while only.
+        """
+        if not self.inlet.waiting or self._outlet.waiting:
+            return False
+        if self.step.client_streaming or self.step.server_streaming:
+            return time.monotonic() - self._touched >= quiet_s
+        return self.counts.in_flight == 0
 
     async def run(self) -> None:
         """Work until the data ends."""

@@ -82,6 +82,22 @@ async def relay(request, context):
     return script.answer(request)
 
 
+async def route(request, context):
+    """Unary to stream: the message, unless it has enough marks."""
+    script = Script("route", context)
+    await script.act()
+    if request.count(b"*") < script.params["stop_at"]:
+        yield request
+
+
+async def mark(requests, context):
+    """Stream to stream: each message with a mark."""
+    script = Script("mark", context)
+    async for request in requests:
+        await script.act()
+        yield script.answer(request)
+
+
 async def split(request, context):
     """Unary to stream: each message `times` times."""
     script = Script("split", context)
@@ -148,6 +164,8 @@ FORMS = {
     "poll": grpc.unary_unary_rpc_method_handler,
     "produce": grpc.unary_stream_rpc_method_handler,
     "relay": grpc.unary_unary_rpc_method_handler,
+    "route": grpc.unary_stream_rpc_method_handler,
+    "mark": grpc.stream_stream_rpc_method_handler,
     "split": grpc.unary_stream_rpc_method_handler,
     "gather": grpc.stream_unary_rpc_method_handler,
     "pair": grpc.stream_stream_rpc_method_handler,

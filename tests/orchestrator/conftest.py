@@ -20,6 +20,8 @@ FORMS: dict[str, dict[str, bool]] = {
     "poll": {"source": True},
     "produce": {"source": True, "server_streaming": True},
     "relay": {},
+    "route": {"server_streaming": True},
+    "mark": {"client_streaming": True, "server_streaming": True},
     "split": {"server_streaming": True},
     "gather": {"client_streaming": True},
     "pair": {"client_streaming": True, "server_streaming": True},
