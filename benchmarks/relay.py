@@ -28,7 +28,7 @@ import psutil
 from orchestrator.backends.local import LocalBackend
 from orchestrator.engine.calls import open_channel, wait_until_ready
 from orchestrator.engine.message_log import MessageLog
-from orchestrator.engine.plan import NodePlan, Plan, Step
+from orchestrator.engine.plan import NodePlan, Plan, PlanLink, Step
 from orchestrator.engine.run import Run, State
 from orchestrator.events import Event, Kind
 from orchestrator.settings import OrchestratorSettings
@@ -48,7 +48,7 @@ def make_plan(size: int, count: int, relays: int) -> Plan:
         Step("sink", "consume", SERVICE, client_streaming=True, sink=True),
     ]
     nodes = [NodePlan(step.node, "relay", "1", ("python", str(COMPONENT))) for step in steps]
-    links = tuple((a.key, b.key) for a, b in itertools.pairwise(steps))
+    links = tuple(PlanLink(a.key, b.key) for a, b in itertools.pairwise(steps))
     return Plan("relay", "", tuple(nodes), tuple(steps), links)
 
 

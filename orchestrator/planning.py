@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.plan import NodePlan, OnError, Plan, Step
+from orchestrator.engine.plan import NodePlan, OnError, Plan, PlanLink, Step
 from orchestrator.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def make_plan(graph: Graph) -> Plan:
         for link in operation.outgoing:
             if link.source.field or link.target.field:
                 raise PermanentError(f"link {link}: links of single fields cannot be run yet")
-            links.append((str(link.source), str(link.target)))
+            links.append(PlanLink(str(link.source), str(link.target)))
     return Plan(
         name=graph.pipeline.name,
         digest=graph.pinned().digest,

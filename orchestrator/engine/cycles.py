@@ -8,7 +8,7 @@ and nobody is busy; then the links within the cycle end, and with them its opera
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,18 +45,15 @@ class Cycle:
         )
 
 
-def find_cycles(
-    plan: Plan, links: Mapping[tuple[str, str], Link], workers: Sequence[Worker]
-) -> Iterator[Cycle]:
+def find_cycles(plan: Plan, links: Sequence[Link], workers: Sequence[Worker]) -> Iterator[Cycle]:
     """Yield the cycles of a pipeline; most have none."""
-    graph = nx.DiGraph(plan.links)
+    graph = nx.DiGraph([(link.source, link.target) for link in plan.links])
     by_key = {worker.step.key: worker for worker in workers}
     for group in nx.strongly_connected_components(graph):
-        inner = [link for link in plan.links if link[0] in group and link[1] in group]
+        inner: list[Link] = []
+        outer: list[Link] = []
+        for planned, link in zip(plan.links, links, strict=True):
+            if planned.target in group:
+                (inner if planned.source in group else outer).append(link)
         if inner:
-            outer = [link for link in plan.links if link[0] not in group and link[1] in group]
-            yield Cycle(
-                tuple(by_key[key] for key in group),
-                tuple(links[link] for link in inner),
-                tuple(links[link] for link in outer),
-            )
+            yield Cycle(tuple(by_key[key] for key in group), tuple(inner), tuple(outer))

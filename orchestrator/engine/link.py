@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from orchestrator.engine.message import Message
 
+Parts = Callable[[bytes], list[bytes]]
+
 
 class Link:
-    """A queue from one operation to another."""
+    """A queue from one operation to another.
 
-    def __init__(self, max_messages: int, max_bytes: int) -> None:
+    parts: for a link of fields, what one message gives to requests; each part is queued by itself.
+    """
+
+    def __init__(self, max_messages: int, max_bytes: int, parts: Parts | None = None) -> None:
+        self._parts = parts
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._queue: deque[Message] = deque()
@@ -42,7 +48,19 @@ class Link:
         self._arrival = arrival
 
     async def put(self, message: Message) -> None:
-        """Append, waiting while the link is full. One message always fits into an empty link."""
+        """Append, waiting while the link is full. One message always fits into an empty link.
+
+        Raises ValueError where a link of fields is given what is no message.
+        """
+        if self._parts is None:
+            await self._put(message)
+            return
+        parts = self._parts(message.payload)
+        for number, part in enumerate(parts):
+            name = message.id if len(parts) == 1 else f"{message.id}/{number}"
+            await self._put(Message(part, name, message.parents, message.changed))
+
+    async def _put(self, message: Message) -> None:
         while self._is_full(message) and not self.abandoned:
             self._space.clear()
             await self._space.wait()
@@ -84,22 +102,31 @@ class Link:
 
 
 class Inlet:
-    """The receiving side of a port: all links that end in it, taken from in turn."""
+    """The receiving side of a port.
 
-    def __init__(self, links: Sequence[Link]) -> None:
-        self._links = deque(links)
+    groups: links into the whole message are one group and are taken from in turn. Links into
+    fields are one group per field, or per link into a repeated field: a request is put together
+    from one part of each group.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Link]]) -> None:
+        self._groups = [deque(group) for group in groups]
+        self._links = [link for group in groups for link in group]
         self._arrival = asyncio.Event()
         self.waiting = False
-        for link in links:
+        for link in self._links:
             link.notify(self._arrival)
 
     async def get(self) -> Message | None:
-        """Return the next message, or None when every sender has ended and nothing waits."""
+        """Return the next message, or None when no more can be had from the senders."""
         while True:
-            message = self._take()
-            if message is not None:
-                return message
-            if all(link.ended for link in self._links):
+            if self._groups and all(any(group) for group in self._groups):
+                parts = [_take_in_turn(group) for group in self._groups]
+                return parts[0] if len(parts) == 1 else _join(parts)
+            if not all(any(link or not link.ended for link in group) for group in self._groups):
+                self._discard_rest()
+                return None
+            if not self._groups:
                 return None
             self._arrival.clear()
             self.waiting = True
@@ -128,14 +155,29 @@ class Inlet:
         """Messages that were sent after the receiver had stopped taking."""
         return sum(link.discarded for link in self._links)
 
-    def _take(self) -> Message | None:
-        for _ in range(len(self._links)):
-            message = self._links[0].take()
-            # The next call starts with the next link, so that none waits behind a busy one.
-            self._links.rotate(-1)
-            if message is not None:
-                return message
-        return None
+    def _discard_rest(self) -> None:
+        """One group has ended: what the others still give has no counterpart."""
+        if len(self._groups) > 1:
+            self.abandon()
+
+
+def _take_in_turn(group: deque[Link]) -> Message:
+    """Return the first message of the next link that has one; none waits behind a busy one."""
+    while True:
+        link = group[0]
+        group.rotate(-1)
+        message = link.take()
+        if message is not None:
+            return message
+
+
+def _join(parts: Sequence[Message]) -> Message:
+    """Return the request: serialised parts that follow each other are one message."""
+    return Message(
+        b"".join(part.payload for part in parts),
+        "+".join(part.id for part in parts),
+        changed=any(part.changed for part in parts),
+    )
 
 
 class Outlet:

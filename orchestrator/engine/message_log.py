@@ -69,7 +69,7 @@ class StepHistory:
         """Return the outputs by the request that they answer, for operations with one each."""
         found: dict[str, list[Emitted]] = defaultdict(list)
         for output in self.outputs.values():
-            found[output.parents[0] if output.parents else ""].append(output)
+            found["+".join(output.parents)].append(output)
         return found
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 
 class OnError(StrEnum):
@@ -70,6 +71,20 @@ class NodePlan:
     licence: str = ""
 
 
+class PlanLink(NamedTuple):
+    """A link between two steps, by their keys.
+
+    parts: for a link of fields, what one message that was sent gives to requests. group: links
+    into a whole message, or into one and the same single field, share a group and take turns; a
+    request is put together from one part of each group.
+    """
+
+    source: str
+    target: str
+    parts: Callable[[bytes], list[bytes]] | None = None
+    group: str = ""
+
+
 @dataclass(frozen=True)
 class Plan:
     """A whole pipeline: nodes to start, steps to work, links by step keys."""
@@ -78,18 +93,14 @@ class Plan:
     digest: str
     nodes: tuple[NodePlan, ...]
     steps: tuple[Step, ...]
-    links: tuple[tuple[str, str], ...]
+    links: tuple[PlanLink, ...]
     live: bool = False
     """Whether sources are called again for ever, until the run is stopped (AI4EU's way)."""
 
-    def outgoing(self, step: Step) -> tuple[tuple[str, str], ...]:
-        """Return the links that start in a step."""
-        return tuple(link for link in self.links if link[0] == step.key)
-
-    def incoming(self, step: Step) -> tuple[tuple[str, str], ...]:
-        """Return the links that end in a step."""
-        return tuple(link for link in self.links if link[1] == step.key)
-
     def is_terminal(self, step: Step) -> bool:
         """Whether nobody takes what the step emits: it is a result of the pipeline."""
-        return not step.sink and not self.outgoing(step)
+        return not step.sink and step.key not in self._senders
+
+    @cached_property
+    def _senders(self) -> frozenset[str]:
+        return frozenset(link.source for link in self.links)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -153,16 +154,22 @@ class Run:
 
     def _make_workers(self) -> None:
         settings = self._settings
-        links = {
-            link: Link(settings.queue_messages, settings.queue_bytes) for link in self._plan.links
-        }
+        links = [
+            Link(settings.queue_messages, settings.queue_bytes, link.parts)
+            for link in self._plan.links
+        ]
+        incoming: dict[str, dict[str, list[Link]]] = defaultdict(lambda: defaultdict(list))
+        outgoing: dict[str, list[Link]] = defaultdict(list)
+        for planned, link in zip(self._plan.links, links, strict=True):
+            incoming[planned.target][planned.group].append(link)
+            outgoing[planned.source].append(link)
         self._workers = [
             _worker_of(step)(
                 step,
                 Surroundings(
                     caller=Caller(step, self._channels[step.node], self.id, settings),
-                    inlet=Inlet([links[link] for link in self._plan.incoming(step)]),
-                    outlet=Outlet([links[link] for link in self._plan.outgoing(step)]),
+                    inlet=Inlet(list(incoming[step.key].values())),
+                    outlet=Outlet(outgoing[step.key]),
                     memory=StepMemory(step, self._log),
                     tell=self._tell_of_step,
                     record=self._record,

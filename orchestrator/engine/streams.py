@@ -64,7 +64,7 @@ class AnswerStreamWorker(StreamWorker):
                     await self._forward(message, repeated=True)
                 continue
             try:
-                await self._call(request.payload, (request.id,), request.id)
+                await self._call(request.payload, request.origins, request.id)
             except OperationError as error:
                 if not self._skip(request, error):
                     raise

@@ -97,7 +97,7 @@ class UnaryWorker(Worker):
         if self.step.sink:
             self._memory.keep_done(request)
             return [Message(payload, "")]
-        return [self._memory.message(payload, (request.id,), request=request.id)]
+        return [self._memory.message(payload, request.origins, request=request.id)]
 
     async def _pass_on(self, answers: list[Message]) -> None:
         for answer in answers:

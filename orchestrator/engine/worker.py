@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
+
 from orchestrator.engine.calls import Caller
 from orchestrator.engine.link import Inlet, Outlet
 from orchestrator.engine.memory import StepMemory
@@ -125,7 +127,15 @@ class Worker(abc.ABC):
         self.counts.bytes_out += len(message.payload)
         self._touched = time.monotonic()
         self._record(self.step, message)
-        await self._outlet.put(message)
+        try:
+            await self._outlet.put(message)
+        except ValueError as error:
+            raise OperationError(
+                self.step.node,
+                self.step.operation,
+                grpc.StatusCode.DATA_LOSS,
+                f"{message.id} is no message of its type: {error}",
+            ) from error
 
     def _retried(self, attempt: int, error: OperationError) -> None:
         self._tell(self.step, Kind.RETRY, {"attempt": attempt, "message": str(error)})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.backends.local import LocalBackend
-from orchestrator.engine.plan import NodePlan, Plan, Step
+from orchestrator.engine.plan import NodePlan, Plan, PlanLink, Step
 from orchestrator.engine.run import Outcome, Run
 from orchestrator.events import Event, Kind
 from orchestrator.settings import OrchestratorSettings
@@ -49,7 +49,7 @@ def make_plan(steps: list[Step], links: list[str], behaviour: dict[str, str] | N
             for name in nodes
         ),
         steps=tuple(steps),
-        links=tuple(tuple(link.split(" -> ")) for link in links),  # type: ignore[misc]
+        links=tuple(PlanLink(*link.split(" -> ")) for link in links),
     )
 
 

@@ -115,9 +115,6 @@ async def test_a_component_that_dies_while_it_does_nothing_is_noticed(execute: E
     def newest_child() -> int:
         return next(p.pid for p in scripted_processes() if p.cmdline()[-1] == "work-marker")
 
-    plan = make_plan(
-        list(plan.steps), [" -> ".join(x) for x in plan.links], {"work": "work-marker"}
-    )
     execution = await asyncio.wait_for(execute(plan, kill_work), 20)
     assert execution.outcome.failed_node == "work", execution.outcome.message
     assert "killed by SIGKILL" in execution.outcome.message

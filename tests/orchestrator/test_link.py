@@ -42,7 +42,7 @@ async def test_bytes_are_bounded_too_but_one_message_always_fits() -> None:
 
 async def test_what_waits_is_delivered_after_the_sender_ended() -> None:
     link = Link(10, 1000)
-    inlet = Inlet([link])
+    inlet = Inlet([[link]])
     await link.put(message(1))
     link.end()
     assert await inlet.get() == message(1)
@@ -51,7 +51,7 @@ async def test_what_waits_is_delivered_after_the_sender_ended() -> None:
 
 async def test_a_busy_sender_does_not_starve_another() -> None:
     busy, quiet = Link(100, 1000), Link(100, 1000)
-    inlet = Inlet([busy, quiet])
+    inlet = Inlet([[busy, quiet]])
     for number in range(10):
         await busy.put(message(number))
     await quiet.put(message(0, "b.op"))
@@ -68,7 +68,7 @@ async def test_every_link_out_of_a_port_gets_the_same_message() -> None:
 
 async def test_senders_of_an_abandoned_link_go_on_and_are_counted() -> None:
     link = Link(1, 1000)
-    inlet = Inlet([link])
+    inlet = Inlet([[link]])
     await link.put(message(1))
     waiting = asyncio.create_task(link.put(message(2)))
     await asyncio.sleep(0)
@@ -84,7 +84,7 @@ def test_order_within_each_link_is_kept_and_nothing_is_lost(
 ) -> None:
     async def exchange() -> list[Message]:
         links = [Link(capacity, 60) for _ in range(3)]
-        inlet = Inlet(links)
+        inlet = Inlet([links])
 
         async def send(index: int) -> None:
             for number, (target, size) in enumerate(sent):
@@ -118,3 +118,33 @@ def test_lineage_is_written_as_ranges(ids: list[str], ranges: tuple[str, ...]) -
     for name in ids:
         received.add(Message(b"", name))
     assert received.parents() == ranges
+
+
+async def test_a_request_is_put_together_from_one_part_of_each_group() -> None:
+    before, after = Link(10, 1000), Link(10, 1000)
+    inlet = Inlet([[before], [after]])
+    for number in (1, 2, 3):
+        await before.put(Message(f"b{number}".encode(), f"x.op#{number}"))
+    await after.put(Message(b"a1", "y.op#1"))
+    await after.put(Message(b"a2", "y.op#2"))
+    after.end()
+    joined = [await inlet.get(), await inlet.get()]
+    assert joined == [Message(b"b1a1", "x.op#1+y.op#1"), Message(b"b2a2", "x.op#2+y.op#2")]
+    assert joined[0] is not None
+    assert joined[0].origins == ("x.op#1", "y.op#1")
+    assert await inlet.get() is None
+    assert inlet.discarded == 1
+
+
+async def test_a_message_that_is_scattered_gives_parts_with_numbers() -> None:
+    link = Link(10, 1000, lambda payload: [bytes([byte]) for byte in payload])
+    await link.put(Message(b"abc", "x.op#4"))
+    assert [link.take() for _ in range(3)] == [
+        Message(b"a", "x.op#4/0"),
+        Message(b"b", "x.op#4/1"),
+        Message(b"c", "x.op#4/2"),
+    ]
+    received = Received()
+    for number in range(3):
+        received.add(Message(b"", f"x.op#4/{number}"))
+    assert received.parents() == ("x.op#4",)

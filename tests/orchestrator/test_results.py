@@ -9,7 +9,7 @@ import pystac
 import pytest
 
 from orchestrator.engine.message import Message
-from orchestrator.engine.plan import NodePlan, Plan, Step
+from orchestrator.engine.plan import NodePlan, Plan, PlanLink, Step
 from orchestrator.errors import SettingsError
 from orchestrator.result_files import read_results
 from orchestrator.results import ITEM, Results
@@ -23,7 +23,7 @@ PLAN = Plan(
     "digest",
     tuple(NodePlan(name, name, "1.0.0", ("x",)) for name in ("scenes", "change", "report")),
     (SCENES, CHANGE, REPORT),
-    (("scenes.search", "change.detect"), ("scenes.search", "report.write")),
+    (PlanLink("scenes.search", "change.detect"), PlanLink("scenes.search", "report.write")),
 )
 SQUARE = '{"type":"Polygon","coordinates":[[[14,45],[15,45],[15,46],[14,46],[14,45]]]}'
 
