@@ -28,6 +28,7 @@ import psutil
 from composer.graph import compose
 from composer.pipeline_file import load_pipeline
 from orchestrator.backends.local import LocalBackend
+from orchestrator.dead_letters import MESSAGES_FILE, read_dead_letters
 from orchestrator.engine.message_log import MessageLog, log_exists
 from orchestrator.engine.run import Run, State
 from orchestrator.engine.worker import Counts
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 
 PIPELINE_FILE: Final = "pipeline.yaml"
-MESSAGES_FILE: Final = "messages.log"
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,11 @@ async def run_pipeline(
     observers: Sequence[Observer] = (),
     *,
     resume: RunRecord | None = None,
+    redrive: bool = False,
 ) -> RunReport:
     """Run a composed pipeline to its end and report; with `resume`, go on with that run.
+
+    With `redrive` its dead letters are tried again.
 
     A failed run is reported, not raised; cancelling the task stops the components and is reported
     too. Raises SettingsError where the runs folder or the journal cannot be used.
@@ -91,32 +94,59 @@ async def run_pipeline(
         else:
             run, folder = resume.id, resume.folder
             journal.reopen_run(run, os.getpid())
-        return await _Attempt(run, plan, folder, settings).execute((journal.observe, *observers))
+        attempt = _Attempt(run, plan, folder, settings, redrive=redrive)
+        return await attempt.execute((journal.observe, *observers))
+
+
+def load_run(
+    name: str, registry: Registry, settings: OrchestratorSettings
+) -> tuple[RunRecord, Graph, tuple[Event, ...]]:
+    """Return a run, its pipeline as it ran, and its events; see `Journal.run` for `name`.
+
+    Raises RunNotFoundError, NotResumableError where it kept no messages, and PipelineError where a
+    component of it has gone.
+    """
+    with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
+        record = journal.run(name)
+        events = tuple(journal.events(record.id))
+    if not log_exists(record.folder / MESSAGES_FILE):
+        raise NotResumableError(f"run {record.id} kept no messages; run its pipeline again")
+    graph = compose(load_pipeline(record.folder / PIPELINE_FILE), registry, cycles=True)
+    return record, graph, events
 
 
 def load_resumable(
-    name: str, registry: Registry, settings: OrchestratorSettings
+    name: str, registry: Registry, settings: OrchestratorSettings, *, redrive: bool = False
 ) -> tuple[RunRecord, Graph]:
-    """Return a run that did not succeed, and its pipeline as it ran; see `Journal.run` for `name`.
+    """Return a run that can go on, and its pipeline: it did not succeed, or has dead letters.
 
     Raises RunNotFoundError, NotResumableError where the run is still running, has succeeded or
     kept no messages, and PipelineError where a component of it has gone.
     """
-    with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
-        record = journal.run(name)
+    record, graph, events = load_run(name, registry, settings)
     if record.state == State.RUNNING and psutil.pid_exists(record.process):
         raise NotResumableError(f"run {record.id} is still running (process {record.process})")
-    if record.state == State.SUCCEEDED:
+    if redrive:
+        if not read_dead_letters(record, graph, events):
+            raise NotResumableError(f"run {record.id} has no dead letters")
+    elif record.state == State.SUCCEEDED:
         raise NotResumableError(f"run {record.id} has succeeded; there is nothing left to do")
-    if not log_exists(record.folder / MESSAGES_FILE):
-        raise NotResumableError(f"run {record.id} kept no messages; run its pipeline again")
-    return record, compose(load_pipeline(record.folder / PIPELINE_FILE), registry)
+    return record, graph
 
 
 class _Attempt:
     """One attempt at a run: the first, or one that goes on where another ended."""
 
-    def __init__(self, run: str, plan: Plan, folder: Path, settings: OrchestratorSettings) -> None:
+    def __init__(
+        self,
+        run: str,
+        plan: Plan,
+        folder: Path,
+        settings: OrchestratorSettings,
+        *,
+        redrive: bool,
+    ) -> None:
+        self._redrive = redrive
         self._run = run
         self._plan = plan
         self._folder = folder
@@ -129,7 +159,8 @@ class _Attempt:
         self._observers = observers
         results = Results(self._folder, self._plan, self._run, self._emitted)
         backend = LocalBackend(self._folder, self._settings, self._log)
-        with MessageLog(self._folder / MESSAGES_FILE, self._plan) as log:
+        path = self._folder / MESSAGES_FILE
+        with MessageLog(path, self._plan, redrive=self._redrive) as log:
             outcome = await Run(
                 self._run,
                 self._plan,

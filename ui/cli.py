@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ui.commands import components, graph, new_component, resume, run, runs, validate
+from ui.commands import components, dead_letters, graph, new_component, resume, run, runs, validate
 from ui.commands.command import Command
 from ui.exits import HELP
 
@@ -25,6 +25,7 @@ app.command("components", cls=Command, epilog=components.EPILOG)(components.comp
 app.command("validate", cls=Command, epilog=validate.EPILOG)(validate.validate)
 app.command("run", cls=Command, epilog=run.EPILOG)(run.run)
 app.command("resume", cls=Command, epilog=resume.EPILOG)(resume.resume)
+app.command("dead-letters", cls=Command, epilog=dead_letters.EPILOG)(dead_letters.dead_letters)
 app.command("runs", cls=Command, epilog=runs.RUNS_EPILOG)(runs.runs)
 app.command("show", cls=Command, epilog=runs.SHOW_EPILOG)(runs.show)
 app.command("graph", cls=Command, epilog=graph.EPILOG)(graph.graph)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from composer.component import Component
+    from orchestrator.dead_letters import DeadLetter
     from ui.component_view import ParameterView
     from ui.run_view import NodeView, RunView
 
@@ -121,5 +123,15 @@ def runs_table(runs: Iterable[RunView]) -> Table:
             format_time(run.started),
             format_seconds(run.seconds),
             format_number(len(run.terminal_results)),
+        )
+    return table
+
+
+def dead_letters_table(letters: Iterable[DeadLetter]) -> Table:
+    """Return one row per message that failed and was skipped."""
+    table = new_table("operation", "message", "why")
+    for letter in letters:
+        table.add_row(
+            f"{letter.node}.{letter.operation}", escape(letter.message), escape(letter.reason)
         )
     return table

@@ -47,7 +47,7 @@ class StepMemory:
         """Whether the call for this very message had ended."""
         if request.changed:
             return False
-        if request.id in self._history.done:
+        if request.id in self._history.done or request.id in self._history.dead:
             return True
         form = self._step
         single = not (form.client_streaming or form.server_streaming or form.sink)
@@ -82,6 +82,11 @@ class StepMemory:
         """Keep that the call for a request has ended, where its answer does not say so."""
         if self._log is not None:
             self._log.done(self._step, request.id)
+
+    def keep_dead(self, request: Message) -> None:
+        """Keep that a request has failed and was skipped."""
+        if self._log is not None:
+            self._log.dead(self._step, request.id)
 
     def keep_taken(self, message: Message) -> None:
         """Keep that a message goes into the stream of requests."""

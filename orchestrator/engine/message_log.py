@@ -9,7 +9,8 @@ text's length, four of the payload's length, then text and payload.
 
     header    text: JSON of the plan's digest and step keys
     emitted   number and payload of an answer; text: its parents
-    done      text: the request whose call has ended (also as a dead letter)
+    done      text: the request whose call has ended
+    dead      text: the request that failed and was skipped
     taken     text: a message that was written to a stream of requests
     finished  the operation has ended
 """
@@ -26,6 +27,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final, Self
 
+import networkx as nx
+
 from orchestrator.engine.message import Message
 from orchestrator.engine.plan import Plan, Step
 from orchestrator.errors import SettingsError
@@ -40,6 +43,7 @@ class _Type(IntEnum):
     DONE = 2
     TAKEN = 3
     FINISHED = 4
+    DEAD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,13 @@ class StepHistory:
     """What one operation had done when the run ended, in the order of the log.
 
     outputs: by number; an answer that was given again stands where it first stood. done: requests
-    whose calls have ended. taken: messages written to the stream of requests.
+    whose calls have ended. dead: requests that failed and were skipped. taken: messages written to
+    the stream of requests.
     """
 
     outputs: dict[int, Emitted] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
     taken: list[str] = field(default_factory=list)
     finished: bool = False
 
@@ -74,9 +80,13 @@ class StepHistory:
 
 
 class MessageLog:
-    """The log of one run, open for appending. Raises SettingsError where it cannot be written."""
+    """The log of one run, open for appending. Raises SettingsError where it cannot be written.
 
-    def __init__(self, path: Path, plan: Plan) -> None:
+    histories: by step key. redrive: forget dead letters, and that anything behind them has ended,
+    so that a run that goes on tries them again.
+    """
+
+    def __init__(self, path: Path, plan: Plan, *, redrive: bool = False) -> None:
         self._path = path
         self._steps = {step.key: index for index, step in enumerate(plan.steps)}
         self._keys = [step.key for step in plan.steps]
@@ -91,6 +101,8 @@ class MessageLog:
             raise SettingsError(f"cannot open {path}: {error.strerror}") from error
         if end == 0:
             self._append(_Type.HEADER, 0, text=self._header)
+        if redrive:
+            self._forget_dead_letters(plan)
 
     def emitted(self, step: Step, message: Message) -> None:
         """Keep an answer before it is sent on."""
@@ -101,6 +113,10 @@ class MessageLog:
     def done(self, step: Step, request: str) -> None:
         """Keep that the call for a request has ended."""
         self._append(_Type.DONE, self._steps[step.key], text=request)
+
+    def dead(self, step: Step, request: str) -> None:
+        """Keep that a request has failed and was skipped."""
+        self._append(_Type.DEAD, self._steps[step.key], text=request)
 
     def taken(self, step: Step, message: str) -> None:
         """Keep that a message is about to be written to the stream of requests."""
@@ -154,12 +170,23 @@ class MessageLog:
                     history.outputs[number] = Emitted(number, parents, start, finish - start)
                 elif kind is _Type.DONE:
                     history.done.add(text)
+                    history.dead.discard(text)
+                elif kind is _Type.DEAD:
+                    history.dead.add(text)
                 elif kind is _Type.TAKEN:
                     history.taken.append(text)
                 else:
                     history.finished = True
             end = finish
         return end
+
+    def _forget_dead_letters(self, plan: Plan) -> None:
+        graph = nx.DiGraph([(link.source, link.target) for link in plan.links])
+        for key in [key for key, history in self.histories.items() if history.dead]:
+            self.histories[key].dead.clear()
+            behind = nx.descendants(graph, key) if key in graph else set()
+            for affected in {key, *behind}:
+                self.histories[affected].finished = False
 
     def _records(self) -> Iterator[tuple[_Type, int, int, str, int, int]]:
         """Yield type, step, number, text, and where the payload begins and ends."""

@@ -145,6 +145,6 @@ class Worker(abc.ABC):
         if self.step.on_error != OnError.SKIP:
             return False
         self.counts.failed += 1
-        self._memory.keep_done(message)
+        self._memory.keep_dead(message)
         self._tell(self.step, Kind.DEAD_LETTER, {"input": message.id, "message": str(error)})
         return True

@@ -31,6 +31,7 @@ class Parameters(BaseModel):
     count: int = Field(default=2, ge=0, le=1000, description="Scenes to make.")
     delay_s: float = Field(default=0.0, ge=0, le=600, description="Pause before each, in seconds.")
     fail_at: int = Field(default=0, ge=0, description="Number of the message that fails.")
+    fail_while: str = Field(default="", description="File during whose presence message 1 fails.")
     die_at: int = Field(default=0, ge=0, description="Number of the message that ends it.")
     catalogue: str = Field(
         default="",
@@ -44,7 +45,8 @@ class Parameters(BaseModel):
 def _act(call: Call[Parameters], number: int) -> None:
     """Fail, die or wait where the parameters say so."""
     time.sleep(call.params.delay_s)
-    if call.params.fail_at == number:
+    obstacle = call.params.fail_while
+    if call.params.fail_at == number or (obstacle and number == 1 and Path(obstacle).exists()):
         raise InputError(f"scene {number} has no band B04")
     if call.params.die_at == number:
         sys.stderr.write("out of luck\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from tests.ui.conftest import EOLOOM, Start
 from tests.ui.fake import deafen, put_components
@@ -181,3 +182,29 @@ def test_a_run_that_succeeded_cannot_be_resumed(finish: Finish) -> None:
     code, _, stderr = finish("resume", "last")
     assert code == 2
     assert "has succeeded; there is nothing left to do" in stderr
+
+
+def test_dead_letters_are_listed_and_tried_again(finish: Finish, workplace: Path) -> None:
+    """A scene that fails is skipped; when its reason has gone, the run gets its result."""
+    pipeline = yaml.safe_load((workplace / "pipeline.yaml").read_text())
+    obstacle = workplace / "obstacle"
+    obstacle.touch()
+    params = {"fail_while": str(obstacle)}
+    pipeline["nodes"]["clean"] |= {"on_error": "skip", "params": params}
+    (workplace / "skipping.yaml").write_text(yaml.safe_dump(pipeline))
+    code, stdout, _ = finish("run", "skipping.yaml", "--json")
+    assert code == 0
+    run = json.loads(stdout)
+    (letter,) = json.loads(finish("dead-letters", "last", "--json")[1])
+    assert (letter["node"], letter["operation"]) == ("clean", "prepare")
+    assert letter["message"] == "scenes.generate#1"
+    assert "scene 1 has no band B04" in letter["reason"]
+    assert "scene 1 has no band B04" in " ".join(finish("dead-letters", "last")[1].split())
+
+    obstacle.unlink()
+    code, stdout, stderr = finish("dead-letters", "last", "--redrive", "--json")
+    assert code == 0, stderr
+    redriven = json.loads(stdout)
+    assert len(redriven["results"]) > len(run["results"])
+    assert json.loads(finish("dead-letters", "last", "--json")[1]) == []
+    assert finish("dead-letters", "last", "--redrive")[0] == 2

@@ -68,6 +68,7 @@ def execute(
     *,
     live: bool,
     resume: RunRecord | None = None,
+    redrive: bool = False,
 ) -> NoReturn:
     """Run a pipeline, or go on with a run of it; show it and exit with the code of how it went."""
     from orchestrator.embedded import run_pipeline
@@ -77,7 +78,8 @@ def execute(
 
     with _watch(graph, output, live=live) as watch:
         report = run_interruptibly(
-            lambda: run_pipeline(graph, settings, [watch.observe], resume=resume), watch.say
+            lambda: run_pipeline(graph, settings, [watch.observe], resume=resume, redrive=redrive),
+            watch.say,
         )
     _tell(_read(report, settings), output)
     codes = {State.SUCCEEDED: ExitCode.SUCCESS, State.CANCELLED: ExitCode.INTERRUPTED}
