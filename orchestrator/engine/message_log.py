@@ -168,6 +168,7 @@ class MessageLog:
                 if kind is _Type.EMITTED:
                     parents = tuple(filter(None, text.split(_SEPARATOR)))
                     history.outputs[number] = Emitted(number, parents, start, finish - start)
+                    history.dead.discard(text.replace(_SEPARATOR, "+"))
                 elif kind is _Type.DONE:
                     history.done.add(text)
                     history.dead.discard(text)
