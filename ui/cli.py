@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from ui.commands import components, dead_letters, graph, new_component, resume, run, runs, validate
+from ui.commands import (
+    components,
+    dead_letters,
+    graph,
+    lineage,
+    new_component,
+    resume,
+    run,
+    runs,
+    validate,
+)
 from ui.commands.command import Command
 from ui.exits import HELP
 
@@ -28,6 +38,7 @@ app.command("resume", cls=Command, epilog=resume.EPILOG)(resume.resume)
 app.command("dead-letters", cls=Command, epilog=dead_letters.EPILOG)(dead_letters.dead_letters)
 app.command("runs", cls=Command, epilog=runs.RUNS_EPILOG)(runs.runs)
 app.command("show", cls=Command, epilog=runs.SHOW_EPILOG)(runs.show)
+app.command("lineage", cls=Command, epilog=lineage.EPILOG)(lineage.lineage)
 app.command("graph", cls=Command, epilog=graph.EPILOG)(graph.graph)
 app.command("new-component", cls=Command, epilog=new_component.EPILOG)(new_component.new_component)
 

@@ -208,3 +208,20 @@ def test_dead_letters_are_listed_and_tried_again(finish: Finish, workplace: Path
     assert len(redriven["results"]) > len(run["results"])
     assert json.loads(finish("dead-letters", "last", "--json")[1]) == []
     assert finish("dead-letters", "last", "--redrive")[0] == 2
+
+
+def test_lineage_goes_back_to_the_scenes(finish: Finish) -> None:
+    run = json.loads(finish("run", "pipeline.yaml", "--json")[1])
+    (result,) = [r for r in run["results"] if r["node"] == "change"][:1]
+    code, stdout, stderr = finish("lineage", "last", result["item"], "--json")
+    assert code == 0, stderr
+    ancestor = json.loads(stdout)
+    assert ancestor["component"].startswith("fake-change@")
+    cleaned = ancestor["parents"]
+    assert {parent["component"].partition("@")[0] for parent in cleaned} == {"fake-clean"}
+    scenes = [grand["item"] for parent in cleaned for grand in parent["parents"]]
+    assert scenes[:2] == ["scene-1", "scene-2"]
+    assert "scene-1" in finish("lineage", "last", result["item"])[1]
+    code, _, stderr = finish("lineage", "last", "nothing")
+    assert code == 2
+    assert "has no item 'nothing'" in stderr
