@@ -5,31 +5,25 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from composer.contract import Kind, Role
 from orchestrator.engine.plan import NodePlan, OnError, Plan, PlanLink, Step
-from orchestrator.errors import PermanentError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from composer.fields import FieldLink
     from composer.graph import Graph
     from composer.plan import PlannedNode, PlannedOperation
 
 
 def make_plan(graph: Graph) -> Plan:
-    """Return the plan of a composed pipeline.
-
-    Raises PermanentError for what the engine cannot do yet: links to or from single fields.
-    """
-    links = []
-    for operation in graph.operations:
-        for link in operation.outgoing:
-            if link.source.field or link.target.field:
-                raise PermanentError(f"link {link}: links of single fields cannot be run yet")
-            links.append(PlanLink(str(link.source), str(link.target)))
+    """Return the plan of a composed pipeline."""
     return Plan(
         name=graph.pipeline.name,
         digest=graph.pinned().digest,
         nodes=tuple(_node(node) for node in graph.nodes.values()),
         steps=tuple(_step(operation) for operation in graph.operations),
-        links=tuple(links),
+        links=tuple(link for operation in graph.operations for link in _links(operation)),
     )
 
 
@@ -46,6 +40,26 @@ def _node(node: PlannedNode) -> NodePlan:
     )
 
 
+def _links(operation: PlannedOperation) -> Iterator[PlanLink]:
+    """Yield the links that end in an operation."""
+    fields = {field.link: field for field in operation.field_links}
+    for number, link in enumerate(operation.incoming):
+        source, target = str(link.source.whole), str(link.target.whole)
+        if link in fields:
+            group = _group(fields[link], number)
+            yield PlanLink(source, target, fields[link].parts, group)
+        else:
+            yield PlanLink(source, target)
+
+
+def _group(link: FieldLink, number: int) -> str:
+    """Return what a link takes turns with: those into the same message or single field."""
+    if link.target is None:
+        return ""
+    field = str(link.target.number)
+    return field if link.target.role is Role.SINGLE else f"{field}, link {number}"
+
+
 def _step(planned: PlannedOperation) -> Step:
     node, operation = planned.node, planned.operation
     declared = node.component.manifest.operations[operation.name]
@@ -55,7 +69,7 @@ def _step(planned: PlannedOperation) -> Step:
         service=node.component.contract.service,
         client_streaming=operation.input_stream,
         server_streaming=operation.output_stream,
-        source=not operation.input.fields,
+        source=planned.kind is Kind.SOURCE,
         sink=not operation.output.fields,
         output_message=operation.output.name,
         params=dict(node.params),
@@ -64,4 +78,6 @@ def _step(planned: PlannedOperation) -> Step:
         ordered=declared.ordered,
         idempotent=declared.idempotent,
         on_error=OnError(node.options.on_error),
+        iterations=1 if planned.is_called_once else None,
+        literals=planned.literals,
     )

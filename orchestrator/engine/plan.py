@@ -24,6 +24,8 @@ class Step:
     service: full name for the gRPC path. source, sink: the input, the output message has no
     fields. output_message: full name of what it emits. timeout_s: of a call, or None for the
     setting. concurrency: unary calls at once. ordered: whether answers keep the order of requests.
+    iterations: how often a unary source is called at most. literals: part of every request, the
+    values that the pipeline gives to fields; all of it for a source.
     """
 
     node: str
@@ -41,6 +43,7 @@ class Step:
     idempotent: bool = False
     on_error: OnError = OnError.FAIL
     iterations: int | None = None
+    literals: bytes = b""
 
     @property
     def key(self) -> str:

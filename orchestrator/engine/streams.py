@@ -81,7 +81,7 @@ class AnswerStreamWorker(StreamWorker):
     async def _call(
         self, payload: bytes, parents: tuple[str, ...], request: str = "", index: int = 0
     ) -> None:
-        call = self._caller.stream(payload)
+        call = self._caller.stream(self.step.literals + payload)
         async with self._watched(call):
             async for answer in call:
                 self._touched = time.monotonic()
@@ -138,7 +138,7 @@ class RequestStreamWorker(StreamWorker):
 
     async def _write(self, call: Any, message: Message) -> bool:
         try:
-            await call.write(message.payload)
+            await call.write(self.step.literals + message.payload)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return False
         self._touched = time.monotonic()

@@ -25,7 +25,7 @@ class PollWorker(Worker):
         limit = self.step.iterations
         while limit is None or self.counts.answered < limit:
             try:
-                payload = await self._caller.unary(b"", self._retried)
+                payload = await self._caller.unary(self.step.literals, self._retried)
             except OperationError as error:
                 if error.code not in END_OF_DATA:
                     raise
@@ -89,7 +89,7 @@ class UnaryWorker(Worker):
             self.counts.repeated += len(answers)
             return answers
         try:
-            payload = await self._caller.unary(request.payload, self._retried)
+            payload = await self._caller.unary(self.step.literals + request.payload, self._retried)
         except OperationError as error:
             if not self._skip(request, error):
                 raise
