@@ -1,0 +1,51 @@
+"""What tests take from outside the repository, and what happens where it is not there.
+
+A test that needs real data, Docker or a browser is skipped without it, with the reason. Where the
+environment's EOLOOM_REQUIRE names the feature ("data,docker"), its absence is a failure instead.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Literal, get_args
+
+import pytest
+
+Feature = Literal["data", "docker", "browser"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def data_folder() -> Path:
+    """The folder of real data: EOLOOM_DATA, or `shared/data` beside the repository."""
+    return Path(os.environ.get("EOLOOM_DATA") or ROOT.parent / "shared" / "data").resolve()
+
+
+def require(feature: Feature) -> None:
+    """Skip the test where the feature is missing, or fail it where it is required."""
+    reason = _reason_missing(feature)
+    if not reason:
+        return
+    required = {name.strip() for name in os.environ.get("EOLOOM_REQUIRE", "").split(",")}
+    unknown = required - {"", *get_args(Feature)}
+    if unknown:
+        pytest.fail(f"EOLOOM_REQUIRE names {', '.join(sorted(unknown))}: not a feature")
+    if feature in required:
+        pytest.fail(f"EOLOOM_REQUIRE asks for {feature}, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+def _reason_missing(feature: Feature) -> str:
+    if feature == "data":
+        folder = data_folder()
+        return "" if folder.is_dir() else f"there is no {folder}; set EOLOOM_DATA to the real data"
+    if feature == "browser":
+        found = any(shutil.which(name) for name in _BROWSERS)
+        return "" if found else f"there is no browser ({', '.join(_BROWSERS)})"
+    if not shutil.which("docker"):
+        return "there is no docker command"
+    answer = subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False)
+    return "" if answer.returncode == 0 else "the Docker daemon does not answer"
