@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from composer.contract import MAX_BYTES, Contract, read_contract
 from composer.errors import ContractError, ManifestError
 from composer.manifest import FromParameter, Manifest, load_manifest
 from composer.names import nearest
-from composer.parameters import SCHEMA, ParameterSchema, load_schema
+from composer.parameters import NO_PARAMETERS, SCHEMA, ParameterSchema, load_schema
 from composer.ports import input_port, output_port
+from composer.protoc import MAX_PROTO_BYTES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from composer.ports import Port
 
-MAX_PROTO_BYTES: Final = 1 << 20
+PROTO: Final = "model.proto"
+DESCRIPTORS: Final = "descriptors.binpb"
+ONBOARDED: Final = Path("onboarded")
+"""Stands for the folder of components that are held in memory."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a contract was read from, for a component that has no folder."""
+
+    text: str
+    """Of the .proto file."""
+    descriptors: bytes
+    """Serialised FileDescriptorSet."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +41,17 @@ class Component:
     contract: Contract
     schema: ParameterSchema = field(repr=False)
     folder: Path
-    """Where the manifest lies."""
+    """Where the manifest lies; only a name for an onboarded component."""
     root: Path
     """What the paths in the manifest are relative to."""
     is_built_in: bool = False
+    source: Source | None = field(default=None, repr=False)
+    """The contract as it was onboarded; None for a component that has a folder."""
+
+    @property
+    def is_onboarded(self) -> bool:
+        """Whether it is known by its image and its contract alone, and has no folder."""
+        return self.source is not None
 
     @property
     def reference(self) -> str:
@@ -50,6 +70,8 @@ class Component:
     @property
     def proto_text(self) -> str:
         """Source text of the contract, for people. Raises ManifestError if it cannot be read."""
+        if self.source is not None:
+            return self.source.text
         path = self.root / self.manifest.proto
         try:
             return _read(path, MAX_PROTO_BYTES).decode()
@@ -73,6 +95,16 @@ def load_component(folder: Path, root: Path | None = None) -> Component:
     _agree(manifest, contract, schema, folder)
     _read(base / manifest.proto, MAX_PROTO_BYTES)
     return Component(manifest, contract, schema, folder, base, is_built_in=root is not None)
+
+
+def hold_component(
+    manifest: Manifest, source: Source, schema: ParameterSchema = NO_PARAMETERS
+) -> Component:
+    """Make a component of what is in memory instead of in a folder. Raises ContractError."""
+    folder = ONBOARDED / manifest.name / manifest.version
+    contract = read_contract(source.descriptors, manifest.service)
+    _agree(manifest, contract, schema, folder)
+    return Component(manifest, contract, schema, folder, folder, source=source)
 
 
 def _agree(manifest: Manifest, contract: Contract, schema: ParameterSchema, folder: Path) -> None:

@@ -6,7 +6,7 @@ messages. What leaves this module is plain data; no message class is ever made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,12 @@ from composer.names import nearest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from google.protobuf.descriptor import Descriptor, FieldDescriptor, ServiceDescriptor
+    from google.protobuf.descriptor import (
+        Descriptor,
+        EnumDescriptor,
+        FieldDescriptor,
+        ServiceDescriptor,
+    )
 
 MAX_BYTES: Final = 4 << 20
 MAX_FIELDS: Final = 20_000
@@ -48,9 +53,18 @@ class Field:
     """Full name of the message type, if it is one."""
     key: str | None = None
     """Type of the keys in a map."""
+    # What follows decides neither what may be linked nor whether fields are equal.
+    enum: str | None = field(default=None, compare=False)
+    """Full name of the enum type, if it is one."""
+    is_packed: bool = field(default=False, compare=False)
+    """Whether the elements of a repeated field are written together, as proto3 does."""
+    has_presence: bool = field(default=False, compare=False)
+    """Whether a default value is written too: messages, `optional`, and members of a oneof."""
+    oneof: str | None = field(default=None, compare=False)
+    """Name of the oneof of which it is a member."""
 
     def __str__(self) -> str:
-        value = self.message or self.type
+        value = self.message or self.enum or self.type
         if self.role is Role.MAP:
             return f"map<{self.key}, {value}> {self.name} = {self.number}"
         repeated = "repeated " if self.role is Role.REPEATED else ""
@@ -64,6 +78,14 @@ class Message:
     name: str
     fields: tuple[Field, ...]
     """In the order of their numbers."""
+
+    def field(self, name: str) -> Field | None:
+        """Return the field of this name, if there is one."""
+        return next((field for field in self.fields if field.name == name), None)
+
+    def numbered(self, number: int) -> Field | None:
+        """Return the field of this number, if there is one."""
+        return next((field for field in self.fields if field.number == number), None)
 
 
 class Kind(StrEnum):
@@ -104,11 +126,13 @@ class Operation:
 
 @dataclass(frozen=True)
 class Contract:
-    """One service and all messages that its operations use."""
+    """One service and all messages and enums that its operations use."""
 
     service: str
     operations: Mapping[str, Operation]
     messages: Mapping[str, Message]
+    enums: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Numbers of the values of each enum, by name."""
 
 
 def read_contract(content: bytes, service: str) -> Contract:
@@ -130,7 +154,19 @@ def read_contract(content: bytes, service: str) -> Contract:
         )
         for method in descriptor.methods
     }
-    return Contract(service, operations, messages)
+    return Contract(service, operations, messages, _enums(descriptor))
+
+
+def services_of(content: bytes) -> dict[str, tuple[str, ...]]:
+    """Return the operations of every service in a serialised FileDescriptorSet, by full name.
+
+    Raises ContractError.
+    """
+    pool, services = _pool(content)
+    return {
+        name: tuple(method.name for method in pool.FindServiceByName(name).methods)
+        for name in services
+    }
 
 
 def _pool(content: bytes) -> tuple[DescriptorPool, list[str]]:
@@ -167,20 +203,40 @@ def _find(pool_and_services: tuple[DescriptorPool, list[str]], service: str) -> 
 
 def _messages(service: ServiceDescriptor) -> dict[str, Message]:
     """Return every message that the service's operations reach, each once."""
-    found: dict[str, Message] = {}
+    return {
+        descriptor.full_name: Message(
+            descriptor.full_name,
+            tuple(sorted(map(_field, descriptor.fields), key=lambda field: field.number)),
+        )
+        for descriptor in _reached(service)
+    }
+
+
+def _enums(service: ServiceDescriptor) -> dict[str, dict[str, int]]:
+    """Return the values of every enum that the service's operations reach."""
+    enums = (_enum_type(field) for message in _reached(service) for field in message.fields)
+    return {
+        enum.full_name: {value.name: value.number for value in enum.values}
+        for enum in enums
+        if enum is not None
+    }
+
+
+def _reached(service: ServiceDescriptor) -> list[Descriptor]:
+    """Return the message types that the service's operations use, directly or within others."""
+    found: dict[str, Descriptor] = {}
     waiting = [t for method in service.methods for t in (method.input_type, method.output_type)]
     number_of_fields = 0
     while waiting:
         descriptor = waiting.pop()
         if descriptor.full_name in found:
             continue
-        fields = sorted(map(_field, descriptor.fields), key=lambda field: field.number)
-        number_of_fields += len(fields)
+        found[descriptor.full_name] = descriptor
+        number_of_fields += len(descriptor.fields)
         if number_of_fields > MAX_FIELDS:
             raise ContractError(f"{service.full_name} uses more than {MAX_FIELDS} fields")
-        found[descriptor.full_name] = Message(descriptor.full_name, tuple(fields))
         waiting.extend(filter(None, map(_message_type, descriptor.fields)))
-    return found
+    return list(found.values())
 
 
 def _map_entry(field: FieldDescriptor) -> Descriptor | None:
@@ -195,15 +251,31 @@ def _message_type(field: FieldDescriptor) -> Descriptor | None:
     return entry.fields_by_name["value"].message_type if entry is not None else field.message_type
 
 
-def _field(field: FieldDescriptor) -> Field:
-    message = _message_type(field)
-    name = message.full_name if message is not None else None
+def _enum_type(field: FieldDescriptor) -> EnumDescriptor | None:
+    """Return the enum type of a field, or of the values if it is a map."""
     entry = _map_entry(field)
-    if entry is not None:
-        key, value = (_type(entry.fields_by_name[part]) for part in ("key", "value"))
-        return Field(field.number, field.name, Role.MAP, value, name, key)
+    return entry.fields_by_name["value"].enum_type if entry is not None else field.enum_type
+
+
+def _field(field: FieldDescriptor) -> Field:
+    message, enum = _message_type(field), _enum_type(field)
+    entry = _map_entry(field)
+    choice = field.containing_oneof
+    # `optional` is a oneof of one member, which protoc makes up.
+    is_choice = choice is not None and not (len(choice.fields) == 1 and choice.name[0] == "_")
     role = Role.REPEATED if field.is_repeated else Role.SINGLE
-    return Field(field.number, field.name, role, _type(field), name)
+    return Field(
+        number=field.number,
+        name=field.name,
+        role=role if entry is None else Role.MAP,
+        type=_type(field if entry is None else entry.fields_by_name["value"]),
+        message=message.full_name if message is not None else None,
+        key=_type(entry.fields_by_name["key"]) if entry is not None else None,
+        enum=enum.full_name if enum is not None else None,
+        is_packed=field.is_packed,
+        has_presence=field.has_presence,
+        oneof=choice.name if choice is not None and is_choice else None,
+    )
 
 
 def _type(field: FieldDescriptor) -> str:

@@ -4,6 +4,9 @@
     ├── DocumentError          text that is not usable YAML
     ├── ManifestError          component.yaml, or a file it names, is unusable
     ├── ContractError          a descriptor set is unusable or disagrees with its manifest
+    │   └── ProtoError         .proto text that protoc does not accept, or that is out of bounds
+    ├── StoreError             the registry database cannot be used, or refuses a change
+    ├── SolutionError          a blueprint, its dockerinfo or a solution.zip is unusable
     ├── UnknownComponentError  no such component, or no such version of it
     └── PipelineError          a pipeline has faults; all of them
 
@@ -42,6 +45,22 @@ class ContractError(ComposerError):
     """A descriptor set cannot be used, or does not hold what the manifest promises."""
 
 
+class ProtoError(ContractError):
+    """Text of a .proto file that is not accepted; the message names the lines."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class StoreError(ComposerError):
+    """The registry database cannot be used, or a component cannot be put into it."""
+
+
+class SolutionError(ComposerError):
+    """A blueprint.json, dockerinfo.json or solution.zip of AI4EU that cannot be used."""
+
+
 class UnknownComponentError(ComposerError):
     """There is no component of this name and version."""
 
@@ -63,7 +82,9 @@ class FaultCode(StrEnum):
     UNKNOWN_OPERATION = "unknown-operation"
     UNKNOWN_PARAMETER = "unknown-parameter"
     PARAMETER = "parameter"  # a missing parameter, or a value that its schema refuses
-    FIELD_LINK = "field-link"  # a link to or from one field
+    UNKNOWN_FIELD = "unknown-field"
+    FIELD_LINK = "field-link"  # a link to or from one field that cannot be made
+    VALUE = "value"  # a literal value that does not fit its field, or has no place
     LINK_INTO_SOURCE = "link-into-source"
     LINK_FROM_SINK = "link-from-sink"
     SELF_LINK = "self-link"

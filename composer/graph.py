@@ -9,6 +9,7 @@ import networkx as nx
 
 from composer.contract import Kind
 from composer.errors import Fault, FaultCode, PipelineError
+from composer.input_checks import CheckedInputs, check_inputs
 from composer.link_checks import CheckedLinks, check_links
 from composer.node_checks import plan_nodes
 from composer.pipeline import End, Pipeline
@@ -16,7 +17,7 @@ from composer.pipeline_file import PipelineFile
 from composer.plan import PlannedNode, PlannedOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from composer.pipeline import Link
@@ -73,28 +74,37 @@ def compose(
     """
     file = pipeline if isinstance(pipeline, PipelineFile) else PipelineFile(pipeline)
     nodes, node_faults = plan_nodes(file, registry)
-    links = check_links(file, nodes)
-    used = _used_operations(nodes, links)
+    links = check_links(file, nodes, cycles=cycles)
+    inputs = check_inputs(file, nodes, links)
+    used = _used_operations(nodes, links, inputs)
     network = _network(used, links.links)
-    faults = [*file.faults, *node_faults, *links.faults]
-    faults.extend(_unlinked(file, nodes, links, used))
+    faults = [*file.faults, *node_faults, *links.faults, *inputs.faults]
+    faults.extend(_unlinked(file, nodes, links, inputs, used))
+    operations = _plan(nodes, network, links, inputs)
     if len(nodes) == len(file.pipeline.nodes) and not file.left_out:
-        faults.extend(_sourceless(nodes, used))
+        faults.extend(_sourceless(nodes, operations))
     if not cycles:
         faults.extend(_cycles(file, network))
     if faults:
         raise PipelineError(faults, file.source)
-    return _graph(file.pipeline, nodes, network)
+    return Graph(file.pipeline, dict(nodes), operations, nx.freeze(network))
 
 
-def _used_operations(nodes: Mapping[str, PlannedNode], links: CheckedLinks) -> list[End]:
-    """Return the operations in use: those that are linked, and the only one of a node."""
-    linked = links.inputs | links.outputs
+def _used_operations(
+    nodes: Mapping[str, PlannedNode], links: CheckedLinks, inputs: CheckedInputs
+) -> list[End]:
+    """Return the operations in use: linked ones, those with literals, and the only one of a node.
+
+    The only operation of a node that works in the shared folder need not be called.
+    """
+    linked = links.inputs | links.outputs | inputs.literals.keys()
     used = []
     for name, node in nodes.items():
         operations = node.component.contract.operations
         ends = [End(name, operation) for operation in operations]
-        used += ends if len(ends) == 1 else [end for end in ends if end in linked]
+        only = operations[ends[0].operation] if len(ends) == 1 else None
+        is_called = only and (only.kind is Kind.SOURCE or not node.options.shared_folder)
+        used += ends if is_called else [end for end in ends if end in linked]
     return used
 
 
@@ -107,10 +117,15 @@ def _network(used: Sequence[End], links: Sequence[Link]) -> Network:
 
 
 def _unlinked(
-    file: PipelineFile, nodes: Mapping[str, PlannedNode], links: CheckedLinks, used: Sequence[End]
+    file: PipelineFile,
+    nodes: Mapping[str, PlannedNode],
+    links: CheckedLinks,
+    inputs: CheckedInputs,
+    used: Sequence[End],
 ) -> Iterator[Fault]:
     """Yield nodes that nothing is linked to, and inputs that nothing comes to."""
-    touched = links.touched
+    touched = links.touched | {end.node for end in inputs.literals}
+    touched |= {name for name, node in nodes.items() if node.options.shared_folder}
     is_alone = len(file.pipeline.nodes) == 1 and not file.left_out
     for name, node in nodes.items():
         line = file.line("nodes", name)
@@ -122,18 +137,20 @@ def _unlinked(
             continue
         for end in (end for end in used if end.node == name):
             operation = operations[end.operation]
-            if operation.kind is not Kind.SOURCE and end not in links.inputs:
+            has_input = end in links.inputs or end in inputs.literals
+            if operation.kind is not Kind.SOURCE and not has_input:
                 place = f"node {name}, operation {end.operation}"
                 message = f"nothing is linked to its input ({operation.input.name})"
                 yield Fault(place, message, FaultCode.UNLINKED_INPUT, line=line)
 
 
-def _sourceless(nodes: Mapping[str, PlannedNode], used: Sequence[End]) -> Iterator[Fault]:
+def _sourceless(
+    nodes: Mapping[str, PlannedNode], operations: Sequence[PlannedOperation]
+) -> Iterator[Fault]:
     if not nodes:
         yield Fault("pipeline", "it has no nodes", FaultCode.NO_SOURCE)
         return
-    kinds = {nodes[end.node].component.contract.operations[end.operation].kind for end in used}
-    if Kind.SOURCE not in kinds:
+    if all(operation.kind is not Kind.SOURCE for operation in operations):
         message = "it has no source: an operation whose input has no fields"
         yield Fault("pipeline", message, FaultCode.NO_SOURCE)
 
@@ -155,15 +172,32 @@ def _cycles(file: PipelineFile, network: Network) -> Iterator[Fault]:
         yield Fault("links", f"they make a cycle: {path}", FaultCode.CYCLE, line=line)
 
 
-def _graph(pipeline: Pipeline, nodes: Mapping[str, PlannedNode], network: Network) -> Graph:
+def _plan(
+    nodes: Mapping[str, PlannedNode], network: Network, links: CheckedLinks, inputs: CheckedInputs
+) -> tuple[PlannedOperation, ...]:
     operations = []
+    position = {link: number for number, link in enumerate(links.links)}
     for end in _in_order(network):
         node = nodes[end.node]
-        incoming = (edge["link"] for _, _, edge in network.in_edges(end, data=True))
-        outgoing = (edge["link"] for _, _, edge in network.out_edges(end, data=True))
-        operation = node.component.contract.operations[end.operation]
-        operations.append(PlannedOperation(node, operation, tuple(incoming), tuple(outgoing)))
-    return Graph(pipeline, dict(nodes), tuple(operations), nx.freeze(network))
+        incoming = _links(network.in_edges(end, data=True), position)
+        outgoing = _links(network.out_edges(end, data=True), position)
+        operation = PlannedOperation(
+            node=node,
+            operation=node.component.contract.operations[end.operation],
+            incoming=incoming,
+            outgoing=outgoing,
+            field_links=tuple(links.field_links[i] for i in incoming if i in links.field_links),
+            literals=inputs.literals.get(end, b""),
+        )
+        operations.append(operation)
+    return tuple(operations)
+
+
+def _links(
+    edges: Iterable[tuple[End, End, Mapping[str, Link]]], position: Mapping[Link, int]
+) -> tuple[Link, ...]:
+    """Return the links of edges in the order of the file."""
+    return tuple(sorted((edge["link"] for _, _, edge in edges), key=position.__getitem__))
 
 
 def _in_order(network: Network) -> list[End]:

@@ -6,10 +6,20 @@ be repeated after a failure. Operations and messages themselves stand in the con
 
 from __future__ import annotations
 
+import re
+from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from composer.document import read_document
 from composer.errors import DocumentError, ManifestError
@@ -21,6 +31,19 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "component.yaml"
 MAX_TIMEOUT_S: Final = 7 * 86_400.0
+
+# A name with an optional registry, tag and digest, as the Docker command line takes it
+# (https://pkg.go.dev/github.com/distribution/reference): nothing that a shell would notice.
+_IMAGE: Final = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?"
+)
+
+
+def _image(reference: str) -> str:
+    if len(reference) > 500 or not _IMAGE.fullmatch(reference):
+        raise ValueError("is not the name of an image, such as registry.example/team/model:1.0")
+    return reference
 
 
 def _inside(path: str) -> str:
@@ -36,6 +59,19 @@ RelativePath = Annotated[str, Field(min_length=1, max_length=500), AfterValidato
 OperationName = Annotated[str, Field(pattern=IDENTIFIER, max_length=100)]
 Collections = Annotated[tuple[Line, ...], Field(max_length=100)]
 DnsLabel = Annotated[str, AfterValidator(dns_label)]
+ImageReference = Annotated[str, AfterValidator(_image)]
+
+
+class NodeType(StrEnum):
+    """What a node is in AI4EU Experiments."""
+
+    MODEL = "MLModel"
+    DATA_BROKER = "DataBroker"
+    SPLITTER = "Splitter"
+    COLLATOR = "Collator"
+    DATA_MAPPER = "DataMapper"
+    PROBE = "Probe"
+    SHARED_FOLDER = "SharedFolder"
 
 
 class _Model(BaseModel):
@@ -82,7 +118,11 @@ class Manifest(_Model):
     description: Text
     licence: Line
     """SPDX expression."""
-    command: tuple[Line, ...] = Field(min_length=1, max_length=50)
+    command: tuple[Line, ...] = Field(default=(), min_length=1, max_length=50)
+    """What starts the component as a process; none for what is only an image."""
+    image: ImageReference | None = Field(default=None, validate_default=True)
+    """The container image that is the component, or that holds it as well."""
+    node_type: NodeType = NodeType.MODEL
     proto: RelativePath
     """Source text of the contract."""
     descriptors: RelativePath
@@ -92,6 +132,13 @@ class Manifest(_Model):
     keywords: tuple[Line, ...] = Field(default=(), max_length=50)
     operations: dict[OperationName, OperationManifest] = Field(min_length=1, max_length=100)
     resources: Resources = Resources()
+
+    @field_validator("image")
+    @classmethod
+    def _instead_of_a_command(cls, image: str | None, info: ValidationInfo) -> str | None:
+        if image is None and info.data.get("command") == ():
+            raise ValueError("must be given where there is no command")
+        return image
 
 
 def load_manifest(folder: Path) -> Manifest:

@@ -32,6 +32,14 @@ def dns_label(name: str) -> str:
     return name
 
 
+def as_dns_label(text: str) -> str:
+    """Return a DNS label that reads like `text`: lower case, hyphens for what is not allowed."""
+    label = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].rstrip("-")
+    if not label:
+        return "node"
+    return label if label[0].isalpha() else f"n-{label}"[:63].rstrip("-")
+
+
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """Return the valid name that is most like `name`, or None if none is much like it."""
     by_lower = {candidate.lower(): candidate for candidate in valid}

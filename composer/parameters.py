@@ -114,19 +114,27 @@ def load_schema(path: Path) -> ParameterSchema:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ManifestError(f"{path}: larger than {MAX_BYTES} bytes")
-        schema = json.loads(content)
-        Draft202012Validator.check_schema(schema)
+        return parse_schema(content)
     except OSError as error:
         raise ManifestError(f"{path}: {error.strerror or error}") from error
+    except ManifestError as error:
+        raise ManifestError(f"{path}: {error}") from error
+
+
+def parse_schema(content: bytes | str) -> ParameterSchema:
+    """Read the JSON text of a schema of parameters. Raises ManifestError."""
+    if len(content) > MAX_BYTES:
+        raise ManifestError(f"larger than {MAX_BYTES} bytes")
+    try:
+        schema = json.loads(content)
+        Draft202012Validator.check_schema(schema)
     except (ValueError, RecursionError) as error:
-        raise ManifestError(f"{path}: not JSON: {error}") from error
+        raise ManifestError(f"not JSON: {error}") from error
     except SchemaError as error:
         place = ".".join(map(str, error.absolute_path)) or "the schema"
-        raise ManifestError(f"{path}: {place}: {error.message}") from error
+        raise ManifestError(f"{place}: {error.message}") from error
     if not isinstance(schema, dict) or schema.get("type") != "object":
-        raise ManifestError(f"{path}: the schema of parameters must have type object")
+        raise ManifestError("the schema of parameters must have type object")
     return ParameterSchema(schema)
 
 

@@ -27,6 +27,7 @@ from composer.names import dns_label
 
 _END = r"([^\s.]+)\.([^\s.]+)(?:\.([^\s.]+))?"
 _LINK: Final = re.compile(rf"\s*{_END}\s*->\s*{_END}\s*")
+_CONTAINER_PATH: Final = re.compile(r"(/[A-Za-z0-9._-]+)+")
 _NUMBER: Final = re.compile(r"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$")
 
 
@@ -83,7 +84,14 @@ def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
+def _container_path(path: str) -> str:
+    if len(path) > 500 or not _CONTAINER_PATH.fullmatch(path) or ".." in path.split("/"):
+        raise ValueError("is not an absolute path such as /data/shared")
+    return path
+
+
 OrEmpty = BeforeValidator(_or_empty)
+ContainerPath = Annotated[str, AfterValidator(_container_path)]
 LinkText = Annotated[Link, BeforeValidator(_link), PlainSerializer(str, return_type=str)]
 
 
@@ -103,6 +111,11 @@ class Node(_Model):
     """How many calls of a unary operation run at once."""
     on_error: Literal["fail", "skip"] = "fail"
     """Whether a message that fails ends the run, or is set aside."""
+    values: Annotated[dict[str, Annotated[dict[str, JsonValue], OrEmpty]], OrEmpty] = {}
+    """Literals for fields that nothing is linked to, by operation and name of the field."""
+    shared_folder: ContainerPath | None = None
+    """Where the container wants the shared folder of the run. A node with one may do all that it
+    does there, without a link."""
 
 
 class Pipeline(_Model):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from composer.contract import Kind
 from composer.pipeline import End
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from composer.component import Component
-    from composer.contract import Kind, Operation
+    from composer.contract import Operation
+    from composer.fields import FieldLink
     from composer.manifest import OperationManifest
     from composer.pipeline import Link, Node
 
@@ -41,6 +43,10 @@ class PlannedOperation:
     incoming: tuple[Link, ...]
     """In the order of the pipeline file, as are the outgoing links."""
     outgoing: tuple[Link, ...]
+    field_links: tuple[FieldLink, ...] = ()
+    """Those of the incoming links that start or end in a field, resolved."""
+    literals: bytes = b""
+    """Part of every request: the values that the pipeline file gives to fields."""
 
     @property
     def end(self) -> End:
@@ -49,8 +55,18 @@ class PlannedOperation:
 
     @property
     def kind(self) -> Kind:
-        """Source, relay or sink."""
-        return self.operation.kind
+        """Source, relay or sink. What takes nothing but literals is a source."""
+        return Kind.SOURCE if self.is_called_once else self.operation.kind
+
+    @property
+    def is_called_once(self) -> bool:
+        """Whether its only request is made of literals."""
+        return bool(self.operation.input.fields and self.literals and not self.incoming)
+
+    @property
+    def is_assembled(self) -> bool:
+        """Whether its requests are put together from parts that come along several links."""
+        return any(link.target is not None for link in self.field_links)
 
     @property
     def manifest(self) -> OperationManifest:

@@ -72,13 +72,19 @@ def structural_difference(output: Port, input_: Port) -> str | None:
     "First" is breadth first: the outermost messages that differ are described, with every field
     in which they do. Messages that contain themselves match if no difference can be reached.
     """
-    start = (output.message.name, input_.message.name)
-    waiting = deque([(*start, "")])
-    compared = {start}
+    return message_difference(
+        output.contract, output.message.name, input_.contract, input_.message.name
+    )
+
+
+def message_difference(sender: Contract, sent: str, receiver: Contract, taken: str) -> str | None:
+    """Return how two messages first differ, each named in its contract, or None if they match."""
+    waiting = deque([(sent, taken, "")])
+    compared = {(sent, taken)}
     while waiting:
         left_name, right_name, path = waiting.popleft()
-        left = {f.number: f for f in output.contract.messages[left_name].fields}
-        right = {f.number: f for f in input_.contract.messages[right_name].fields}
+        left = {f.number: f for f in sender.messages[left_name].fields}
+        right = {f.number: f for f in receiver.messages[right_name].fields}
         differences = [_differ(left.get(n), right.get(n)) for n in sorted({*left, *right})]
         found = [words for words in differences if words]
         if found:

@@ -1,4 +1,4 @@
-"""The components that there are: built in, and in further folders.
+"""The components that there are: built in, in further folders, and onboarded.
 
 Built-in components are found without importing them. A component that cannot be loaded is kept
 with its error, and does not stand in the way of the others.
@@ -19,13 +19,15 @@ from composer.names import nearest, version_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from composer.store import StoredComponent
+
 BUILT_IN = "components"
 """The package in which the built-in components lie."""
 
 
 @dataclass(frozen=True)
 class BrokenComponent:
-    """A folder with a manifest that cannot be used, and why."""
+    """A folder with a manifest, or an onboarded component, that cannot be used, and why."""
 
     folder: Path
     error: ComposerError
@@ -49,11 +51,17 @@ class Registry:
         self._broken = tuple(failed)
 
     @classmethod
-    def discover(cls, folders: Iterable[Path] = (), *, built_in: bool = True) -> Registry:
-        """Find the built-in components and those in `folders`.
+    def discover(
+        cls,
+        folders: Iterable[Path] = (),
+        *,
+        built_in: bool = True,
+        stored: Iterable[StoredComponent] = (),
+    ) -> Registry:
+        """Find the built-in components, those in `folders` and those `stored` for a user.
 
         Each folder is a component, or has components as its subfolders. Raises ComposerError if
-        a folder does not exist.
+        a folder does not exist. Where two have one name and version, the first counts.
         """
         found: list[Component] = []
         broken: list[BrokenComponent] = []
@@ -64,7 +72,17 @@ class Registry:
                 found.append(load_component(folder, root))
             except ComposerError as error:
                 broken.append(BrokenComponent(folder, error))
+        for entry in stored:
+            try:
+                found.append(entry.load())
+            except ComposerError as error:
+                broken.append(BrokenComponent(entry.folder, error))
         return cls(found, broken)
+
+    def extended(self, components: Iterable[Component]) -> Registry:
+        """Return a registry that has further components, which come before those of this one."""
+        own = (c for versions in self._versions.values() for c in versions.values())
+        return Registry([*components, *own], self._broken)
 
     @property
     def components(self) -> tuple[Component, ...]:

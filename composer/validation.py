@@ -48,7 +48,9 @@ def explain(error: ValidationError, model: type[BaseModel], value: Any) -> list[
             message = f"unknown field {place[-1]!r}"
             suggestion = nearest(str(place[-1]), _fields(model, value, place[:-1]))
         elif detail["type"] == "value_error":
-            message = f"{show(detail['input'])} {detail['ctx']['error']}"
+            is_default = not place and len(detail["loc"]) == 1
+            subject = detail["loc"][0] if is_default else show(detail["input"])
+            message = f"{subject} {detail['ctx']['error']}"
         else:
             message = f"{show(detail['input'])} {_predicate(detail['msg'])}"
         key = (*place, str(detail["loc"][-1])) if missing else place

@@ -133,7 +133,7 @@ def check_grids(before: Scene, after: Scene) -> None:
     names = f"scenes {before.item.id} and {after.item.id}"
     advice = "; give crs, resolution and bbox to s2-preprocess, so that both get one grid"
     if first.crs != second.crs:
-        raise InputError(f"{names} have different CRS, {first.crs} and {second.crs}{advice}")
+        raise InputError(f"{names} have different CRS, {_name(first)} and {_name(second)}{advice}")
     if not first.extent.boundingbox.polygon.intersects(second.extent.boundingbox.polygon):
         raise InputError(f"{names} do not overlap{advice}")
     if first.shape != second.shape:
@@ -142,6 +142,12 @@ def check_grids(before: Scene, after: Scene) -> None:
     offset = np.subtract(first.transform[:6], second.transform[:6])
     if np.abs(offset).max() > _GRID_TOLERANCE * abs(first.transform.a):
         raise InputError(f"{names} lie on different pixel grids{advice}")
+
+
+def _name(geobox: GeoBox) -> str:
+    """Return the EPSG code of a grid's CRS, or all of it where it has none."""
+    epsg = geobox.crs.to_epsg() if geobox.crs is not None else None
+    return f"EPSG:{epsg}" if epsg else str(geobox.crs)
 
 
 def _common_bands(before: Scene, after: Scene, wanted: Sequence[str] | None) -> tuple[str, ...]:

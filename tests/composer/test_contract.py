@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from composer.contract import Field, Kind, Role, read_contract
+from composer.contract import Field, Kind, Role, read_contract, services_of
 from composer.errors import ContractError
 from tests.composer.fakes import compile_proto
 
@@ -108,3 +108,41 @@ def test_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("composer.contract.MAX_BYTES", 100)
     with pytest.raises(ContractError, match="larger than 100 bytes"):
         read_contract(content, "Model")
+
+
+def test_how_fields_are_written_is_known_but_makes_no_difference(tmp_path: Path) -> None:
+    contract = read_contract(compile_proto(EVERYTHING, tmp_path), "Model")
+    fields = {field.name: field for field in contract.messages["Everything"].fields}
+    assert fields["numbers"].is_packed
+    assert not fields["count"].is_packed
+    assert {name for name, field in fields.items() if field.has_presence} == {
+        "text",
+        "flag",
+        "count",
+        "tree",
+    }
+    assert {field.name: field.oneof for field in fields.values() if field.oneof} == {
+        "text": "choice",
+        "flag": "choice",
+    }
+    assert fields["colour"].enum == "Colour"
+    assert contract.enums == {"Colour": {"RED": 0}}
+    loose = EVERYTHING.replace("numbers = 7;", "numbers = 7 [packed = false];")
+    other = read_contract(compile_proto(loose, tmp_path / "loose"), "Model")
+    field = other.messages["Everything"].field("numbers")
+    assert field == fields["numbers"]
+    assert field is not None
+    assert not field.is_packed
+
+
+def test_fields_are_found_by_name_and_number(tmp_path: Path) -> None:
+    message = read_contract(compile_proto(EVERYTHING, tmp_path), "Model").messages["Everything"]
+    assert message.field("tree") is message.numbered(12)
+    assert message.field("branch") is None
+    assert message.numbered(13) is None
+
+
+def test_the_operations_of_all_services(tmp_path: Path) -> None:
+    text = EVERYTHING + "service Second { rpc look(Leaf) returns (Leaf); }"
+    found = services_of(compile_proto(text.replace('";', '"; package p;', 1), tmp_path))
+    assert found == {"p.Model": ("begin", "change", "grow", "finish"), "p.Second": ("look",)}

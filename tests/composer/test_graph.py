@@ -194,12 +194,12 @@ def test_the_network_cannot_be_changed(registry: Registry) -> None:
             "6: link s.find -> f.clean: node s has no operation 'find'; did you mean 'search'?",
         ),
         (
-            FaultCode.FIELD_LINK,
+            FaultCode.STRUCTURE,
             ["s.search -> f.clean.name"],
             {"s": "scenes", "f": "filters"},
             (
-                "6: link s.search -> f.clean.name: one field of a message cannot be linked; "
-                "link f.clean"
+                "6: link s.search -> f.clean.name: s.search sends fake.scenes.Scene, f.clean.name "
+                "takes single string: their types differ"
             ),
         ),
         (

@@ -100,3 +100,38 @@ def test_a_field_given_twice_is_refused(tmp_path: Path) -> None:
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"cannot read .*component.yaml: No such file"):
         load_manifest(tmp_path)
+
+
+def test_an_image_may_stand_instead_of_a_command(tmp_path: Path) -> None:
+    manifest = load_manifest(write(tmp_path, command=None, image="example/change:1"))
+    assert manifest.command == ()
+    assert manifest.image == "example/change:1"
+    both = load_manifest(write(tmp_path, image="example/change:1"))
+    assert both.command
+
+
+def test_without_either_it_cannot_be_started(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="image must be given where there is no command"):
+        load_manifest(write(tmp_path, command=None))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "ubuntu",
+        "team/model:1.0",
+        "localhost:5000/model",
+        "registry.example:7444/training_pipeline/news-trainer:v1",
+        f"registry.example/a/b.c__d:1@sha256:{'0' * 64}",
+    ],
+)
+def test_images_are_named_as_for_docker(tmp_path: Path, image: str) -> None:
+    assert load_manifest(write(tmp_path, image=image)).image == image
+
+
+@pytest.mark.parametrize(
+    "image", ["", "-v", "a b", "a//b", "a/B", "a:", "a@sha256:12", "../a", "a;b", "a\n", "a" * 501]
+)
+def test_what_is_no_image_is_refused(tmp_path: Path, image: str) -> None:
+    with pytest.raises(ManifestError, match="is not the name of an image"):
+        load_manifest(write(tmp_path, image=image))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from composer.errors import ComposerError, ContractError, ManifestError, UnknownComponentError
+from composer.onboarding import onboard
 from composer.registry import Registry
 from tests.composer.fakes import CHARTS, FILTERS, SCENES, Shelf, put_usual_components
 
@@ -112,3 +113,14 @@ def test_a_component_shows_its_ports_and_its_contract(shelf: Shelf) -> None:
         "output of filters.align (stream fake.filters.Acquisition)",
     ]
     assert component.proto_text == FILTERS
+
+
+def test_further_components_come_first(registry: Registry, tmp_path: Path) -> None:
+    source = 'syntax = "proto3"; message M {} service S { rpc f(M) returns (M); }'
+    new = onboard("example/charts:1", source, name="charts", version="1.0.0")
+    other = onboard("example/other:1", source, name="other")
+    extended = registry.extended([new, other])
+    assert extended.find("charts") is new
+    assert extended.find("other") is other
+    assert extended.find("scenes") is registry.find("scenes")
+    assert registry.find("charts") is not new, "the registry itself stays as it was"

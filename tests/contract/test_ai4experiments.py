@@ -14,6 +14,8 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorSet,
 )
 
+from tests.contract.conftest import component_descriptors
+
 
 def files_of(descriptor_set: Path) -> list[FileDescriptorProto]:
     return list(FileDescriptorSet.FromString(descriptor_set.read_bytes()).file)
@@ -72,7 +74,7 @@ def test_no_messages_within_messages(descriptor_set: Path) -> None:
 
 def test_messages_of_one_name_are_one_message(root: Path) -> None:
     first_seen: dict[str, tuple[Path, bytes]] = {}
-    for path in sorted(root.glob("protos/**/descriptors.binpb")):
+    for path in component_descriptors(root):
         for message in messages_of(path):
             content = message.SerializeToString(deterministic=True)
             where, known = first_seen.setdefault(message.name, (path, content))
