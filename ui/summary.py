@@ -109,8 +109,10 @@ def _show_results(view: RunView, output: Output) -> None:
     )
     for result in shown[:_MOST_RESULTS]:
         output.show(_result_line(result))
-        keys = max((len(asset.key) for asset in result.assets), default=0)
-        for asset in result.assets:
+        # What lies elsewhere was not made by the run; steps on the way may have many files.
+        made = [asset for asset in result.assets if "://" not in asset.path] if terminal else []
+        keys = max((len(asset.key) for asset in made), default=0)
+        for asset in made:
             output.line(f"    {_format(asset):8}  {asset.key:{keys}}  {format_path(asset.path)}")
     if len(shown) > _MOST_RESULTS:
         output.line(f"  and {len(shown) - _MOST_RESULTS} more in the catalogue", "dim")

@@ -27,6 +27,10 @@ METHODS: Final = get_args(Method)
 # The rule for which each method is known to work; what `threshold="auto"` means.
 USUAL_RULE: Final[dict[Method, Rule]] = {"cva": "em", "irmad": "otsu", "mad": "otsu"}
 
+# Moran's I that marked pixels must reach, where the user gives none. Noise stays below 0.5; the
+# tail of IR-MAD's chi2 is heavier than that of a difference, and changes show less clearly.
+USUAL_COHERENCE: Final[dict[Method, float]] = {"cva": 0.65, "irmad": 0.6, "mad": 0.6}
+
 # Fewer common clear pixels tell nothing about a pair.
 FEWEST_PIXELS: Final = 100
 
@@ -47,15 +51,16 @@ class Settings:
     method: of the magnitude. threshold: rule, "auto" for the method's usual one, or a number in
     units of the magnitude. standardise: z-score each band and date before differences are taken
     (CVA's magnitude; the direction of all methods). classes: number of direction classes, None
-    for automatic. min_coherence: Moran's I that marked pixels must reach, 0 to switch off.
-    min_patch: smallest patch in pixels. connectivity: 4 or 8 neighbours. seed: of all sampling.
+    for automatic. min_coherence: Moran's I that marked pixels must reach, None for the method's
+    usual one, 0 to take the rule's own threshold. min_patch: smallest patch in pixels.
+    connectivity: 4 or 8 neighbours. seed: of all sampling.
     """
 
     method: Method = "cva"
     threshold: Rule | Literal["auto"] | float = "auto"
     standardise: bool = True
     classes: int | None = None
-    min_coherence: float = 0.6
+    min_coherence: float | None = None
     min_patch: int = 9
     connectivity: Literal[4, 8] = 4
     seed: int = 0
@@ -241,4 +246,6 @@ def _threshold(windows: FloatArray, settings: Settings, rng: np.random.Generator
     if isinstance(settings.threshold, (int, float)):
         return manual_threshold(windows, float(settings.threshold))
     rule = USUAL_RULE[settings.method] if settings.threshold == "auto" else settings.threshold
-    return find_threshold(windows, rule, settings.min_coherence, rng)
+    wanted = settings.min_coherence
+    coherence = USUAL_COHERENCE[settings.method] if wanted is None else wanted
+    return find_threshold(windows, rule, coherence, rng)

@@ -156,11 +156,19 @@ def _folder(call: Call[Parameters], before: Item, after: Item) -> Path:
 
 
 def _patches(paths: Paths, model: ChangeModel) -> Patches:
-    outlines, numbers = outline(
-        paths.classes, model.settings.connectivity, max(1, model.directions.count)
-    )
-    with open_raster(str(paths.magnitude)) as magnitude, open_raster(str(paths.direction)) as angle:
-        return measure(outlines, numbers, magnitude, angle)
+    outlines = outline(paths.mask, model.settings.connectivity)
+    with (
+        open_raster(str(paths.classes)) as classes,
+        open_raster(str(paths.magnitude)) as magnitude,
+        open_raster(str(paths.direction)) as direction,
+    ):
+        return measure(
+            outlines,
+            model.directions.count,
+            classes=classes,
+            magnitude=magnitude,
+            direction=direction,
+        )
 
 
 def _item(pair: Pair, model: ChangeModel, totals: Totals, patches: int) -> Item:

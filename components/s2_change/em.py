@@ -23,9 +23,10 @@ INITIAL_ALPHA: Final = 0.5
 # One outlier would move the middle of the range, and the start would hold no other pixel.
 RANGE_QUANTILE: Final = 0.999
 
-# Of the mean log-likelihood per pixel. The likelihood is flat where classes overlap.
+# Of the mean log-likelihood per pixel. The likelihood is flat where classes overlap; where two
+# classes are there, some 30 iterations are enough.
 TOLERANCE: Final = 1e-8
-MAX_ITERATIONS: Final = 1000
+MAX_ITERATIONS: Final = 300
 
 # A class of fewer pixels than this says nothing about its spread.
 SMALLEST_CLASS: Final = 5

@@ -128,7 +128,7 @@ def _write_measures(pair: Pair, model: ChangeModel, paths: Paths, progress: Prog
         )
         profile = magnitude.dataset.profile | {"dtype": "uint8", "count": 3, "nodata": None}
         marks = stack.enter_context(
-            rasterio.open(paths.marks, "w", **profile | {"interleave": "band", "compress": "lzw"})
+            rasterio.open(paths.marks, "w", **profile | {"interleave": "band"})
         )
         executor = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="change"))
         following: Future[ChangeLayers] | None = executor.submit(compute, windows[0])

@@ -22,8 +22,11 @@ from protos.common.v1.item_pb2 import Item
 REFLECTANCE: Final = "reflectance"
 
 # Statistics come from windows of this side, one per cell of a grid of cells over the scene.
-SAMPLE_PX: Final = 256
+SAMPLE_PX: Final = 128
 SAMPLE_CELLS: Final = 8
+
+# A scene of at most this side is read as a whole.
+WHOLE_PX: Final = 2048
 
 # Part of a pixel by which two grids may differ without being different.
 _GRID_TOLERANCE: Final = 1e-3
@@ -118,8 +121,7 @@ class Pair:
 def sample_windows(shape: tuple[int, int]) -> list[Window]:
     """Return the windows from which statistics are made: equal in size, spread over the scene."""
     height, width = shape
-    side = SAMPLE_PX * SAMPLE_CELLS
-    if height <= side and width <= side:
+    if max(height, width) <= WHOLE_PX:
         return [Window(0, 0, width, height)]
     rows, columns = min(SAMPLE_PX, height), min(SAMPLE_PX, width)
     tops = _spread(height, rows)

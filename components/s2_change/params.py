@@ -53,12 +53,13 @@ class Parameters(BaseModel):
         le=MOST_CLASSES,
         description="Number of kinds of change; chosen by the silhouette of the clusters if unset.",
     )
-    minimum_coherence: float = Field(
-        default=0.65,
+    minimum_coherence: float | None = Field(
+        default=None,
         ge=0,
         le=1,
         description="Moran's I that changed pixels must reach, without unit: a threshold that "
-        "marks scattered pixels is raised until they lie together. 0 takes the rule's own.",
+        "marks scattered pixels is raised until they lie together. 0 takes the rule's own; by "
+        "default it is 0.65 for cva and 0.6 for mad and irmad.",
     )
     minimum_common_clear_percentage: float = Field(
         default=1.0,

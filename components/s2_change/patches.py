@@ -16,6 +16,7 @@ import numpy as np
 import pyproj
 import rasterio
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize, shapes
@@ -33,61 +34,74 @@ _DECIMALS: Final = 7
 class Patches:
     """Outlines in the CRS of the raster, and per patch: class 1..K, hectares, and means.
 
-    magnitude and direction (degrees) are means over the patch, NaN where there is none.
+    classes: the most frequent in the patch, of whose pixels `purity` is the share. magnitude and
+    direction (degrees) are means over the patch, NaN where there is none.
     """
 
     outlines: list[Any]
     classes: NDArray[np.int64]
+    purity: NDArray[np.float64]
     area_ha: NDArray[np.float64]
     magnitude: NDArray[np.float64]
     direction: NDArray[np.float64]
 
 
-def outline(
-    classes: Path, connectivity: Literal[4, 8], highest: int
-) -> tuple[list[Any], list[int]]:
-    """Return the outlines of classes 1..highest in a COG, and the class of each."""
-    outlines, numbers = [], []
-    with rasterio.open(classes) as dataset, readable(str(classes)):
-        for geometry, value in shapes(
+def outline(mask: Path, connectivity: Literal[4, 8]) -> list[Any]:
+    """Return the outlines of the patches in a change mask (1 is change), in its CRS."""
+    with rasterio.open(mask) as dataset, readable(str(mask)):
+        found = shapes(
             rasterio.band(dataset, 1), connectivity=connectivity, transform=dataset.transform
-        ):
-            if 1 <= value <= highest:
-                outlines.append(shape(geometry))
-                numbers.append(int(value))
-    return outlines, numbers
+        )
+        return [shape(geometry) for geometry, value in found if value == 1]
 
 
 def measure(
-    outlines: list[Any], numbers: list[int], magnitude: Raster, direction: Raster
+    outlines: list[Any], kinds: int, *, classes: Raster, magnitude: Raster, direction: Raster
 ) -> Patches:
-    """Return the patches with their areas and means."""
-    count = len(outlines)
-    sums = np.zeros((5, count + 1))
-    tree = shapely.STRtree(outlines)
+    """Return the patches with their classes 1..kinds, areas and means."""
+    count = len(outlines) + 1
+    sums, members = np.zeros((5, count)), np.zeros((count, kinds + 1), dtype=np.int64)
     geobox = magnitude.geobox
-    for window in blocks(geobox.shape.yx) if count else ():
-        near = tree.query(shapely.box(*bounds(window, geobox.transform)))
-        if near.size == 0:
-            continue
-        size = (window.height, window.width)
-        transform = geobox.transform @ geobox.transform.translation(window.col_off, window.row_off)
-        ids = rasterize(
-            ((outlines[index], index + 1) for index in near),
-            out_shape=size,
-            transform=transform,
-            dtype="int32",
-        ).ravel()
+    for window, ids in _labels(outlines, geobox):
         areas = np.repeat(pixel_areas_ha(geobox, window), window.width)
-        sums[0] += np.bincount(ids, areas, count + 1)
+        sums[0] += np.bincount(ids, areas, count)
+        found = np.minimum(classes.read_stored(window)[0].ravel(), kinds)
+        members += np.bincount(ids * (kinds + 1) + found, minlength=members.size).reshape(
+            members.shape
+        )
         for row, raster in ((1, magnitude), (3, direction)):
             values = raster.read(window)[0].ravel().astype(np.float64)
             seen = np.isfinite(values)
-            sums[row] += np.bincount(ids[seen], values[seen], count + 1)
-            sums[row + 1] += np.bincount(ids[seen], minlength=count + 1)
+            sums[row] += np.bincount(ids[seen], values[seen], count)
+            sums[row + 1] += np.bincount(ids[seen], minlength=count)
     with np.errstate(invalid="ignore"):
         means = sums[[1, 3], 1:] / sums[[2, 4], 1:]
-    return Patches(outlines, np.asarray(numbers, dtype=np.int64), sums[0, 1:], means[0], means[1])
+    known = members[1:, 1:] if kinds else np.zeros((count - 1, 1), dtype=np.int64)
+    total = np.maximum(known.sum(axis=1), 1)
+    return Patches(
+        outlines=outlines,
+        classes=known.argmax(axis=1) + 1,
+        purity=known.max(axis=1) / total,
+        area_ha=sums[0, 1:],
+        magnitude=means[0],
+        direction=means[1],
+    )
+
+
+def _labels(outlines: list[Any], geobox: GeoBox) -> Iterator[tuple[Window, NDArray[np.int64]]]:
+    """Yield the blocks that patches touch, with the number of each pixel's patch, flat; 0 none."""
+    tree = shapely.STRtree(outlines)
+    for window in blocks(geobox.shape.yx) if outlines else ():
+        near = tree.query(shapely.box(*bounds(window, geobox.transform)))
+        if near.size:
+            shift = Affine.translation(window.col_off, window.row_off)
+            ids = rasterize(
+                ((outlines[index], index + 1) for index in near),
+                out_shape=(window.height, window.width),
+                transform=geobox.transform @ shift,
+                dtype="int32",
+            )
+            yield window, ids.ravel().astype(np.int64)
 
 
 def pixel_areas_ha(geobox: GeoBox, window: Window) -> NDArray[np.float64]:
@@ -149,6 +163,7 @@ def _feature(
         "properties": {
             "class": number,
             "class_name": names[number - 1],
+            "class_share": round(float(patches.purity[index]), 3),
             "area_ha": round(float(patches.area_ha[index]), 4),
             "mean_magnitude": _finite(patches.magnitude[index]),
             "mean_direction_degree": _finite(patches.direction[index]),
