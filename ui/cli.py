@@ -11,12 +11,15 @@ import typer
 from ui.commands import (
     components,
     dead_letters,
+    export,
     graph,
+    import_solution,
     lineage,
     new_component,
     resume,
     run,
     runs,
+    serve,
     validate,
 )
 from ui.commands.command import Command
@@ -40,6 +43,9 @@ app.command("runs", cls=Command, epilog=runs.RUNS_EPILOG)(runs.runs)
 app.command("show", cls=Command, epilog=runs.SHOW_EPILOG)(runs.show)
 app.command("lineage", cls=Command, epilog=lineage.EPILOG)(lineage.lineage)
 app.command("graph", cls=Command, epilog=graph.EPILOG)(graph.graph)
+app.command("export", cls=Command, epilog=export.EPILOG)(export.export)
+app.command("import", cls=Command, epilog=import_solution.EPILOG)(import_solution.import_solution)
+app.command("serve", cls=Command, epilog=serve.EPILOG)(serve.serve)
 app.command("new-component", cls=Command, epilog=new_component.EPILOG)(new_component.new_component)
 
 

@@ -25,7 +25,7 @@ import psutil
 
 from orchestrator.backends.base import LogSink
 from orchestrator.engine.plan import NodePlan
-from orchestrator.errors import ComponentDiedError, SettingsError
+from orchestrator.errors import ComponentDiedError, NodeError, SettingsError
 from orchestrator.settings import OrchestratorSettings
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,12 @@ class LocalBackend:
         self._stopping = False
 
     async def start(self, node: NodePlan) -> str:
-        """Start the node's process. Raises ComponentDiedError if its command cannot be run."""
+        """Start the node's process. Raises NodeError if it has no command that can be run."""
+        if not node.command:
+            raise NodeError(
+                node.name,
+                f"{node.component} is a container image; local processes cannot run it",
+            )
         if self._sockets is None:
             _remove_left_sockets()
             # A socket's path is limited to about 100 bytes, so it cannot lie in the run's folder.

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -266,3 +267,12 @@ async def test_sockets_of_a_killed_orchestrator_are_removed(
     in_use.mkdir()
     await execute(make_plan(*chain()))
     assert [p.name for p in tmp_path.glob("eoloom-sockets-*")] == [in_use.name]
+
+
+async def test_a_container_image_is_not_run_as_a_process(execute: Execute) -> None:
+    plan = make_plan(*chain())
+    images = tuple(replace(node, command=()) for node in plan.nodes)
+    execution = await execute(replace(plan, nodes=images))
+    assert execution.outcome.message == (
+        "node source: scripted is a container image; local processes cannot run it"
+    )
