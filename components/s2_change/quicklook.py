@@ -18,6 +18,9 @@ from components.s2_change.pair import Pair, Scene
 _SIZE_PX: Final = 900
 _NO_DATA: Final = 0.85
 
+# Forest and water are dark beside towns and bare soil; this lifts them.
+_GAMMA: Final = 0.7
+
 # Of the pictures for the eye, by what the scenes have: true colour, false colour, or one band.
 _COMPOSITES: Final = (("red", "green", "blue"), ("nir", "red", "green"), ("swir16", "nir", "red"))
 
@@ -29,7 +32,8 @@ def write_quicklook(path: Path, pair: Pair, classes: Raster, names: tuple[str, .
     figure = Figure(figsize=(15, 5.9), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 3)
-    titles = [_title(pair.before), _title(pair.after), "change"]
+    found = "change" if names else "no change found"
+    titles = [_title(pair.before), _title(pair.after), found]
     extent = _extent_km(pair)
     overlay = _overlay(images[1], classes, names)
     for axis, image, title in zip(axes, [*images, overlay], titles, strict=True):
@@ -69,7 +73,8 @@ def _stretch(images: list[NDArray[np.float32]]) -> None:
         values = values[np.isfinite(values)]
         low, high = np.percentile(values, [1, 99]) if values.size else (0.0, 1.0)
         for image in images:
-            image[..., band] = np.clip((image[..., band] - low) / max(high - low, 1e-6), 0, 1)
+            scaled = np.clip((image[..., band] - low) / max(high - low, 1e-6), 0, 1)
+            image[..., band] = scaled**_GAMMA
     for image in images:
         image[np.isnan(image).any(axis=-1)] = _NO_DATA
 
