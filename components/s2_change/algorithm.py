@@ -1,6 +1,6 @@
 """Change between two dates: learnt from a sample of the pair, applied to any block of it.
 
-Pure numpy. `fit` learns a ChangeModel (standardisation or MAD transform, threshold, direction
+Arrays only. `fit` learns a ChangeModel (standardisation or MAD transform, threshold, direction
 classes), `apply` computes the layers of a block, `detect` does both on whole arrays. Reflectance
 is (band, y, x) or (band, window, y, x), float, NaN where missing; both dates on one grid with the
 same bands in the same order.
@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage import morphology
+from rasterio.features import sieve
 
 from components.s2_change import cva, irmad
 from components.s2_change.directions import DirectionClasses, classify, fit_directions
@@ -136,23 +136,30 @@ def fit(
     after: FloatArray,
     settings: Settings,
     common_names: tuple[str, ...] = (),
+    representative: int | None = None,
 ) -> ChangeModel:
     """Learn the model of a pair from arrays (band, y, x) or windows (band, window, y, x).
 
-    Raises ValueError where the arrays do not match and TooFewPixelsError where they have too few
-    clear pixels in common, or none that vary.
+    representative: how many of the first windows stand for the scene, so that means, deviations
+    and correlations come from them; all by default. The others are there for their change. Raises
+    ValueError where the arrays do not match and TooFewPixelsError where they have too few clear
+    pixels in common, or none that vary.
     """
     if before.shape != after.shape or before.ndim not in {3, 4}:
         raise ValueError(f"the dates have shapes {before.shape} and {after.shape}")
     clear = cva.common_clear(before, after)
-    count = int(clear.sum())
+    typical = clear.copy()
+    if representative is not None:
+        typical[representative:] = False
+    count = int(typical.sum())
     if count < FEWEST_PIXELS:
         raise TooFewPixelsError(f"the dates have {count} clear pixels in common")
     rng = np.random.default_rng(settings.seed)
     notes: list[str] = []
-    first, second = before[:, clear], after[:, clear]
+    first, second = before[:, typical], after[:, typical]
     standardisation = _standardise(first, second, settings, notes)
     mad = None if settings.method == "cva" else _fit_mad(first, second, settings, rng, notes)
+    first, second = before[:, clear], after[:, clear]
     differences = cva.difference(standardisation, first, second)
     values = cva.magnitude(differences) if mad is None else irmad.chi_magnitude(mad, first, second)
     magnitudes = np.full(clear.shape, np.nan, dtype=np.float32)
@@ -191,16 +198,16 @@ def apply(model: ChangeModel, before: FloatArray, after: FloatArray) -> ChangeLa
 def drop_small_patches(
     changed: NDArray[np.bool_], min_patch: int, connectivity: Literal[4, 8]
 ) -> NDArray[np.bool_]:
-    """Return the mask without patches, and without holes in patches, of less than `min_patch`."""
+    """Return the mask without patches, and without holes in patches, of less than `min_patch`.
+
+    By GDAL's sieve, which also goes through files (gdal_sieve; no file is touched here).
+    """
     if min_patch <= 1:
         return changed
-    kept: NDArray[np.bool_] = morphology.remove_small_objects(
-        changed, max_size=min_patch - 1, connectivity=1 if connectivity == 4 else 2
+    kept: NDArray[np.uint8] = sieve(
+        changed.astype(np.uint8), size=min_patch, connectivity=connectivity
     )
-    filled: NDArray[np.bool_] = morphology.remove_small_holes(
-        kept, max_size=min_patch - 1, connectivity=1 if connectivity == 4 else 2
-    )
-    return filled
+    return kept > 0
 
 
 def _standardise(

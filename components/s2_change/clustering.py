@@ -21,7 +21,7 @@ REASONABLE_SILHOUETTE: Final = 0.5
 # The silhouette compares every pair of pixels.
 SILHOUETTE_PIXELS: Final = 1_500
 RESTARTS: Final = 4
-MAX_ITERATIONS: Final = 100
+MAX_ITERATIONS: Final = 50
 
 
 class Clusters(NamedTuple):

@@ -105,9 +105,10 @@ def compare(comparison: Comparison) -> Item:
 
 def _fit(pair: Pair, params: Parameters, smallest: int) -> tuple[ChangeModel, float]:
     """Return the model, and the share of the sample that is clear on both dates, in percent."""
-    before, after = pair.sample()
-    clear = [np.isfinite(scene).all(axis=0).mean() * 100 for scene in (before, after)]
-    common = float(cva.common_clear(before, after).mean() * 100)
+    sample = pair.sample()
+    scenes = [date[:, : sample.representative] for date in (sample.before, sample.after)]
+    clear = [np.isfinite(scene).all(axis=0).mean() * 100 for scene in scenes]
+    common = float(cva.common_clear(*scenes).mean() * 100)
     names = pair.before.item.id, pair.after.item.id
     if common < params.minimum_common_clear_percentage or common == 0:
         raise SceneTooCloudyError(
@@ -126,7 +127,10 @@ def _fit(pair: Pair, params: Parameters, smallest: int) -> tuple[ChangeModel, fl
         seed=params.seed,
     )
     try:
-        return algorithm.fit(before, after, settings, pair.common_names), common
+        model = algorithm.fit(
+            sample.before, sample.after, settings, pair.common_names, sample.representative
+        )
+        return model, common
     except TooFewPixelsError as error:
         raise SceneTooCloudyError(
             f"scenes {names[0]} and {names[1]}: {error}", names[int(np.argmin(clear))]

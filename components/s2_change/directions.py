@@ -21,7 +21,8 @@ Matrix = NDArray[np.float64]
 MOST_CLASSES: Final = 8
 AUTOMATIC_CLASSES: Final = 5
 
-CLUSTER_PIXELS: Final = 50_000
+# Few directions need few pixels to be found.
+CLUSTER_PIXELS: Final = 8_000
 
 # What a change in red and near-infrared reflectance means, by the angle atan2(near-infrared, red)
 # in steps of 45 degrees: plants absorb red and reflect near-infrared.

@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from rasterio.features import sieve
 from rasterio.windows import Window
 
 from components.kit.cog import cog_writer
@@ -22,7 +23,6 @@ from components.s2_change.algorithm import (
     ChangeLayers,
     ChangeModel,
     apply,
-    drop_small_patches,
 )
 from components.s2_change.pair import Pair
 from components.s2_change.patches import pixel_areas_ha
@@ -146,15 +146,13 @@ def _write_measures(pair: Pair, model: ChangeModel, paths: Paths, progress: Prog
 
 
 def _write_classes(geobox: GeoBox, model: ChangeModel, paths: Paths, smallest: int) -> Totals:
-    """Write mask and classes without small patches, block by block with what surrounds it.
+    """Write mask and classes without small patches, and return what they hold.
 
-    A patch that is too small lies within its own size of each of its pixels, and so does a hole,
-    so that twice that margin decides both as the whole scene would.
+    The sieve of GDAL sees the whole scene, as one byte per pixel: no patch is cut by a block.
     """
     count = model.directions.count
     pixels = np.zeros(count + 1, dtype=np.int64)
     hectares = np.zeros(count + 1)
-    margin = 2 * smallest
     colours = {number: (*COLOURS[number - 1], 255) for number in range(1, count + 1)}
     with ExitStack() as stack:
         marks = stack.enter_context(rasterio.open(paths.marks))
@@ -178,12 +176,12 @@ def _write_classes(geobox: GeoBox, model: ChangeModel, paths: Paths, smallest: i
                 colormap={0: (0, 0, 0, 0)} | colours,
             )
         )
-        for window in blocks(geobox.shape.yx, max(_BLOCK_PX, 4 * margin)):
-            around = _grow(window, margin, geobox.shape.yx)
-            core = _within(window, around)
-            changed, clear = marks.read([1, 2], window=around).astype(bool)
-            kept = drop_small_patches(changed, smallest, model.settings.connectivity)
-            is_changed, seen = (kept & clear)[core], clear[core]
+        kept = sieve(
+            rasterio.band(marks, 1), max(1, smallest), connectivity=model.settings.connectivity
+        )
+        for window in blocks(geobox.shape.yx, _BLOCK_PX):
+            seen = marks.read(2, window=window).astype(bool)
+            is_changed = (kept[window.toslices()] > 0) & seen
             kinds = marks.read(3, window=window)
             found = np.where(is_changed, kinds, 0).astype(np.uint8)
             pixels += np.bincount(found[seen], minlength=count + 1)
@@ -192,20 +190,6 @@ def _write_classes(geobox: GeoBox, model: ChangeModel, paths: Paths, smallest: i
             mask.write(np.where(seen, is_changed, NODATA).astype(np.uint8), window)
             classes.write(np.where(seen, found, NODATA).astype(np.uint8), window)
     return Totals(int(pixels.sum()), pixels, hectares)
-
-
-def _grow(window: Window, margin: int, shape: tuple[int, int]) -> Window:
-    """Return a window with a margin on every side, within the raster."""
-    top, left = max(0, window.row_off - margin), max(0, window.col_off - margin)
-    bottom = min(shape[0], window.row_off + window.height + margin)
-    right = min(shape[1], window.col_off + window.width + margin)
-    return Window(left, top, right - left, bottom - top)
-
-
-def _within(window: Window, around: Window) -> tuple[slice, slice]:
-    """Return where a window lies in a larger one."""
-    top, left = window.row_off - around.row_off, window.col_off - around.col_off
-    return slice(top, top + window.height), slice(left, left + window.width)
 
 
 def _encode_direction(degrees: NDArray[Any]) -> NDArray[np.uint16]:

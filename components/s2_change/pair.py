@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +17,10 @@ from components.kit import InputError
 from components.kit.items import asset
 from components.kit.rasters import Raster, open_raster
 from components.kit.storage import Storage
+from components.s2_change.sample import OVERVIEW_PX, Sample, sample_windows, suspect_windows
 from protos.common.v1.item_pb2 import Item
 
 REFLECTANCE: Final = "reflectance"
-
-# Statistics come from windows of this side, one per cell of a grid of cells over the scene.
-SAMPLE_PX: Final = 128
-SAMPLE_CELLS: Final = 8
-
-# A scene of at most this side is read as a whole.
-WHOLE_PX: Final = 2048
 
 # Part of a pixel by which two grids may differ without being different.
 _GRID_TOLERANCE: Final = 1e-3
@@ -89,22 +83,32 @@ class Pair:
 
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return both dates at a window, (band, y, x) reflectance, NaN where missing."""
+        return self._both(lambda raster, indexes: raster.read(window, indexes))
+
+    def overview(self, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return both dates, (band, y, x), decimated so that no side exceeds `size` pixels."""
+        return self._both(lambda raster, indexes: raster.overview(size, indexes))
+
+    def _both(
+        self, read: Callable[[Raster, list[int]], NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         reads = [
-            self._readers.submit(scene.raster.read, window, [scene.bands[b] for b in self.bands])
+            self._readers.submit(read, scene.raster, [scene.bands[band] for band in self.bands])
             for scene in (self.before, self.after)
         ]
         return reads[0].result(), reads[1].result()
 
-    def sample(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return windows of both dates, (band, window, y, x): all of a small scene.
-
-        Of a large one, a window in the middle of each cell of a regular grid, so that every part
-        of the scene counts.
-        """
-        parts = [self.read(window) for window in sample_windows(self.geobox.shape.yx)]
+    def sample(self) -> Sample:
+        """Return what the model of the pair is learnt from: all of a small scene."""
+        shape = self.geobox.shape.yx
+        windows = sample_windows(shape)
+        representative = len(windows)
+        if representative > 1:
+            windows += suspect_windows(*self.overview(OVERVIEW_PX), shape)
+        parts = [self.read(window) for window in windows]
         before = np.stack([part[0] for part in parts], axis=1)
         after = np.stack([part[1] for part in parts], axis=1)
-        return before, after
+        return Sample(before, after, representative)
 
     def __enter__(self) -> Self:
         return self
@@ -116,17 +120,6 @@ class Pair:
         trace: TracebackType | None,
     ) -> None:
         self._readers.shutdown()
-
-
-def sample_windows(shape: tuple[int, int]) -> list[Window]:
-    """Return the windows from which statistics are made: equal in size, spread over the scene."""
-    height, width = shape
-    if max(height, width) <= WHOLE_PX:
-        return [Window(0, 0, width, height)]
-    rows, columns = min(SAMPLE_PX, height), min(SAMPLE_PX, width)
-    tops = _spread(height, rows)
-    lefts = _spread(width, columns)
-    return [Window(left, top, columns, rows) for top in tops for left in lefts]
 
 
 def check_grids(before: Scene, after: Scene) -> None:
@@ -168,10 +161,3 @@ def _common_bands(before: Scene, after: Scene, wanted: Sequence[str] | None) -> 
             f"({', '.join(second)}) have no band in common"
         )
     return common
-
-
-def _spread(length: int, side: int) -> list[int]:
-    """Return where windows begin that lie in the middle of equal parts of a side."""
-    count = min(SAMPLE_CELLS, length // side)
-    starts: NDArray[Any] = (np.arange(count) + 0.5) * length / count - side / 2
-    return [int(start) for start in starts]

@@ -24,6 +24,7 @@ from rasterio.windows import Window, bounds
 from shapely.geometry import mapping, shape
 from shapely.geometry.polygon import orient
 
+from components.kit.cog import TILE
 from components.kit.rasters import Raster, blocks, readable
 
 # About a centimetre in degrees.
@@ -91,7 +92,8 @@ def measure(
 def _labels(outlines: list[Any], geobox: GeoBox) -> Iterator[tuple[Window, NDArray[np.int64]]]:
     """Yield the blocks that patches touch, with the number of each pixel's patch, flat; 0 none."""
     tree = shapely.STRtree(outlines)
-    for window in blocks(geobox.shape.yx) if outlines else ():
+    # The tiles of a COG: no more is decoded than has patches.
+    for window in blocks(geobox.shape.yx, TILE) if outlines else ():
         near = tree.query(shapely.box(*bounds(window, geobox.transform)))
         if near.size:
             shift = Affine.translation(window.col_off, window.row_off)

@@ -33,7 +33,7 @@ Rule = Literal["em", "rayleigh-rice", "otsu"]
 RULES: Final = get_args(Rule)
 
 # More pixels do not move the parameters of a mixture, and EM would take seconds per step.
-FIT_PIXELS: Final = 400_000
+FIT_PIXELS: Final = 200_000
 
 NO_CHANGE: Final = float("inf")
 
