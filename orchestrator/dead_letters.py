@@ -7,9 +7,9 @@ is forgotten.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from orchestrator.engine.message_log import MessageLog
+from orchestrator.engine.message_log import MESSAGES_FILE, MessageLog
 from orchestrator.events import Kind
 from orchestrator.planning import make_plan
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from composer.graph import Graph
     from orchestrator.events import Event
     from orchestrator.journal import RunRecord
-
-MESSAGES_FILE: Final = "messages.log"
 
 
 @dataclass(frozen=True)

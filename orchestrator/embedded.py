@@ -28,8 +28,8 @@ import psutil
 from composer.graph import compose
 from composer.pipeline_file import load_pipeline
 from orchestrator.backends.local import LocalBackend
-from orchestrator.dead_letters import MESSAGES_FILE, read_dead_letters
-from orchestrator.engine.message_log import MessageLog, log_exists
+from orchestrator.dead_letters import read_dead_letters
+from orchestrator.engine.message_log import MESSAGES_FILE, MessageLog, log_exists
 from orchestrator.engine.run import Run, State
 from orchestrator.engine.worker import Counts
 from orchestrator.errors import NotResumableError, OrchestratorError, SettingsError

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import RunNotFoundError, SettingsError
 from orchestrator.events import Event, Kind
+from orchestrator.settings import JOURNAL_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class Journal:
         try:
             if not url:
                 runs_folder.mkdir(parents=True, exist_ok=True)
-                url = f"sqlite:///{runs_folder.resolve() / 'journal.sqlite'}"
+                url = f"sqlite:///{runs_folder.resolve() / JOURNAL_FILE}"
             self._engine = sa.create_engine(url)
             if self._engine.dialect.name == "sqlite":
                 sa.event.listen(self._engine, "connect", _set_pragmas)

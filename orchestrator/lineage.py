@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
-from orchestrator.dead_letters import MESSAGES_FILE
-from orchestrator.engine.message_log import MessageLog
+from orchestrator.engine.message_log import MESSAGES_FILE, MessageLog
 from orchestrator.errors import PermanentError
 from orchestrator.planning import make_plan
 from orchestrator.result_files import read_results

@@ -62,7 +62,7 @@ def _group(link: FieldLink, number: int) -> str:
 
 def _step(planned: PlannedOperation) -> Step:
     node, operation = planned.node, planned.operation
-    declared = node.component.manifest.operations[operation.name]
+    declared = planned.manifest
     return Step(
         node=node.name,
         operation=operation.name,
@@ -73,7 +73,7 @@ def _step(planned: PlannedOperation) -> Step:
         sink=not operation.output.fields,
         output_message=operation.output.name,
         params=dict(node.params),
-        timeout_s=node.options.timeout_s or declared.timeout_s,
+        timeout_s=planned.timeout_s,
         concurrency=node.options.concurrency,
         ordered=declared.ordered,
         idempotent=declared.idempotent,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# The journal in the runs folder, unless `database_url` says otherwise.
+JOURNAL_FILE: Final = "journal.sqlite"
 
 
 class OrchestratorSettings(BaseSettings):

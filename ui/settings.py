@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from orchestrator.settings import OrchestratorSettings
+from orchestrator.settings import JOURNAL_FILE, OrchestratorSettings
 from ui.errors import EnvironmentFaultError
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from orchestrator.journal import Journal
 
 _PREFIX: Final = "EOLOOM_"
-_JOURNAL: Final = "journal.sqlite"
-"""Where the orchestrator keeps its journal in the runs folder unless it is told a database."""
 
 
 def load_settings(runs_folder: Path | None = None) -> OrchestratorSettings:
@@ -43,6 +41,6 @@ def open_journal(settings: OrchestratorSettings) -> Journal | None:
     """
     from orchestrator.journal import Journal
 
-    if not settings.database_url and not (settings.runs_folder / _JOURNAL).exists():
+    if not settings.database_url and not (settings.runs_folder / JOURNAL_FILE).exists():
         return None
     return Journal(settings.database_url, settings.runs_folder)

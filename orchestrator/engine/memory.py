@@ -34,11 +34,6 @@ class StepMemory:
         return self._history.finished
 
     @property
-    def resumed(self) -> bool:
-        """Whether there is anything to remember."""
-        return bool(self._history.outputs or self._history.taken or self._history.done)
-
-    @property
     def taken(self) -> list[str]:
         """The messages that a stream of requests had been given, in their order."""
         return self._history.taken

@@ -33,6 +33,9 @@ from orchestrator.engine.message import Message
 from orchestrator.engine.plan import Plan, Step
 from orchestrator.errors import SettingsError
 
+# Its name in the folder of a run.
+MESSAGES_FILE: Final = "messages.log"
+
 _RECORD: Final = struct.Struct("<BHQII")
 _SEPARATOR: Final = "\n"
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import SettingsError
 from orchestrator.service.tokens import MAX_USER
-from orchestrator.settings import OrchestratorSettings
+from orchestrator.settings import JOURNAL_FILE, OrchestratorSettings
 
 _METADATA: Final = sa.MetaData()
 
@@ -40,7 +40,7 @@ class Ownership:
         try:
             if not url:
                 settings.runs_folder.mkdir(parents=True, exist_ok=True)
-                url = f"sqlite:///{settings.runs_folder.resolve() / 'journal.sqlite'}"
+                url = f"sqlite:///{settings.runs_folder.resolve() / JOURNAL_FILE}"
             self._engine = sa.create_engine(url)
             _METADATA.create_all(self._engine)
         except (OSError, SQLAlchemyError) as error:
