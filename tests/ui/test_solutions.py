@@ -41,7 +41,10 @@ def test_a_blueprint_alone(finish: Finish, workplace: Path) -> None:
 
 def test_what_is_no_solution(finish: Finish, workplace: Path) -> None:
     (workplace / "broken.zip").write_bytes(b"PK\x03\x04 and then nothing")
-    for name, words in (("broken.zip", "zip"), ("missing.zip", "cannot read missing.zip")):
+    for name, words in (
+        ("broken.zip", "broken.zip: it is no archive"),
+        ("missing.zip", "cannot read missing.zip"),
+    ):
         code, _, stderr = finish("import", name, "--output", "out.yaml")
         assert code == 2
         assert words in stderr

@@ -28,6 +28,7 @@ def import_solution(
 
     What it brings of its own are container images, which run where their containers do.
     """
+    from composer.errors import SolutionError
     from composer.pipeline_file import save_pipeline
     from composer.registry import Registry
     from composer.solution import import_solution as read_solution
@@ -39,7 +40,10 @@ def import_solution(
         content = archive.read_bytes()
     except OSError as error:
         raise UiError(f"cannot read {archive}: {error.strerror}") from error
-    imported = read_solution(content, Registry.discover(component_folders or ()))
+    try:
+        imported = read_solution(content, Registry.discover(component_folders or ()))
+    except SolutionError as error:
+        raise UiError(f"{archive}: {error}") from error
     try:
         save_pipeline(imported.pipeline, output)
     except OSError as error:
