@@ -108,6 +108,12 @@ class Resources(_Model):
     memory: str = Field(default="1Gi", pattern=r"^[1-9]\d{0,5}(Mi|Gi)$")
     gpu: int = Field(default=0, ge=0, le=64)
 
+    @property
+    def memory_bytes(self) -> int:
+        """`memory` as a number of bytes."""
+        unit = 1024**3 if self.memory.endswith("Gi") else 1024**2
+        return int(self.memory[:-2]) * unit
+
 
 class Manifest(_Model):
     """The content of `component.yaml`."""

@@ -22,7 +22,7 @@ from pydantic import (
     PlainSerializer,
 )
 
-from composer.manifest import MAX_TIMEOUT_S
+from composer.manifest import MAX_TIMEOUT_S, Resources
 from composer.names import dns_label
 
 _END = r"([^\s.]+)\.([^\s.]+)(?:\.([^\s.]+))?"
@@ -108,7 +108,11 @@ class Node(_Model):
     timeout_s: float | None = Field(default=None, gt=0, le=MAX_TIMEOUT_S)
     """Deadline of each call, instead of the one that the component declares."""
     concurrency: int = Field(default=1, ge=1, le=1_024)
-    """How many calls of a unary operation run at once."""
+    """How many calls of a unary operation run at once, on each replica."""
+    replicas: int = Field(default=1, ge=1, le=100)
+    """How many processes or containers of the component share the calls."""
+    resources: Resources | None = None
+    """What one replica gets, instead of what the component declares."""
     on_error: Literal["fail", "skip"] = "fail"
     """Whether a message that fails ends the run, or is set aside."""
     values: Annotated[dict[str, Annotated[dict[str, JsonValue], OrEmpty]], OrEmpty] = {}

@@ -85,7 +85,7 @@ async def run_pipeline(
     A failed run is reported, not raised; cancelling the task stops the components and is reported
     too. Raises SettingsError where the runs folder or the journal cannot be used.
     """
-    plan = make_plan(graph)
+    plan = make_plan(graph, settings.image_registry)
     with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
         if resume is None:
             run, folder = _make_folder(settings.runs_folder, plan.name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from composer.contract import Kind, Role
 from orchestrator.engine.plan import NodePlan, OnError, Plan, PlanLink, Step
+from orchestrator.images.reference import DEFAULT_IMAGE_REGISTRY, image_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,19 +17,23 @@ if TYPE_CHECKING:
     from composer.plan import PlannedNode, PlannedOperation
 
 
-def make_plan(graph: Graph) -> Plan:
-    """Return the plan of a composed pipeline."""
+def make_plan(graph: Graph, image_registry: str = DEFAULT_IMAGE_REGISTRY) -> Plan:
+    """Return the plan of a composed pipeline.
+
+    image_registry: where the images of components lie that name none themselves.
+    """
     return Plan(
         name=graph.pipeline.name,
         digest=graph.pinned().digest,
-        nodes=tuple(_node(node) for node in graph.nodes.values()),
+        nodes=tuple(_node(node, image_registry) for node in graph.nodes.values()),
         steps=tuple(_step(operation) for operation in graph.operations),
         links=tuple(link for operation in graph.operations for link in _links(operation)),
     )
 
 
-def _node(node: PlannedNode) -> NodePlan:
+def _node(node: PlannedNode, image_registry: str) -> NodePlan:
     manifest = node.component.manifest
+    resources = node.options.resources or manifest.resources
     return NodePlan(
         name=node.name,
         component=manifest.name,
@@ -37,6 +42,12 @@ def _node(node: PlannedNode) -> NodePlan:
         folder="" if node.component.is_built_in else os.fspath(node.component.folder.resolve()),
         title=manifest.title,
         licence=manifest.licence,
+        image=manifest.image or image_reference(image_registry, manifest.name, manifest.version),
+        replicas=node.options.replicas,
+        cpu=resources.cpu,
+        memory_bytes=resources.memory_bytes,
+        gpus=resources.gpu,
+        shared_folder=node.options.shared_folder or "",
     )
 
 

@@ -8,6 +8,8 @@ from typing import Final
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from orchestrator.images.reference import DEFAULT_IMAGE_REGISTRY
+
 # The journal in the runs folder, unless `database_url` says otherwise.
 JOURNAL_FILE: Final = "journal.sqlite"
 
@@ -23,6 +25,11 @@ class OrchestratorSettings(BaseSettings):
     database_url: str = Field(
         default="",
         description="SQLAlchemy URL of the journal; a SQLite file in the runs folder by default.",
+    )
+    image_registry: str = Field(
+        default=DEFAULT_IMAGE_REGISTRY,
+        description="Image registry with project, such as registry.example/project, of components "
+        "whose manifest names no image.",
     )
     queue_messages: int = Field(
         default=64, ge=1, description="Messages that may wait in one link before its sender waits."

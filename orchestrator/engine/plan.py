@@ -63,7 +63,13 @@ class Step:
 
 @dataclass(frozen=True)
 class NodePlan:
-    """One component to start: its command, where to run it, and what it is."""
+    """One component to start: its command or image, where to run it, and what it is.
+
+    image: the reference that containers are made of, with registry and tag or digest. replicas:
+    how many processes or containers of it share the calls. cpu: cores; memory_bytes, gpus: of one
+    replica. shared_folder: where the container expects the shared folder, if not where
+    SHARED_FOLDER_PATH says.
+    """
 
     name: str
     component: str
@@ -72,6 +78,12 @@ class NodePlan:
     folder: str = ""
     title: str = ""
     licence: str = ""
+    image: str = ""
+    replicas: int = 1
+    cpu: float = 1.0
+    memory_bytes: int = 1024**3
+    gpus: int = 0
+    shared_folder: str = ""
 
 
 class PlanLink(NamedTuple):
