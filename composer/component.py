@@ -88,7 +88,8 @@ def load_component(folder: Path, root: Path | None = None) -> Component:
     base = folder if root is None else root
     descriptors = base / manifest.descriptors
     try:
-        contract = read_contract(_read(descriptors, MAX_BYTES), manifest.service)
+        content = _read(descriptors, MAX_BYTES)
+        contract = read_contract(content, manifest.service, manifest.further_services)
     except ContractError as error:
         raise ContractError(f"{descriptors}: {error}") from error
     schema = load_schema(folder / SCHEMA)
@@ -102,7 +103,7 @@ def hold_component(
 ) -> Component:
     """Make a component of what is in memory instead of in a folder. Raises ContractError."""
     folder = ONBOARDED / manifest.name / manifest.version
-    contract = read_contract(source.descriptors, manifest.service)
+    contract = read_contract(source.descriptors, manifest.service, manifest.further_services)
     _agree(manifest, contract, schema, folder)
     return Component(manifest, contract, schema, folder, folder, source=source)
 
@@ -114,7 +115,8 @@ def _agree(manifest: Manifest, contract: Contract, schema: ParameterSchema, fold
     for name in sorted(declared - offered):
         meant = nearest(name, offered)
         hint = f"; did you mean {meant!r}?" if meant else ""
-        faults.append(f"operations.{name}: {manifest.service} has no such rpc{hint}")
+        services = " and ".join(contract.services)
+        faults.append(f"operations.{name}: {services} has no such rpc{hint}")
     faults += [f"operations: the rpc {name} is not declared" for name in sorted(offered - declared)]
     for name, operation in manifest.operations.items():
         if isinstance(operation.emits, FromParameter):

@@ -18,7 +18,7 @@ from composer.errors import ContractError
 from composer.names import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from google.protobuf.descriptor import (
         Descriptor,
@@ -105,6 +105,8 @@ class Operation:
     output: Message
     input_stream: bool
     output_stream: bool
+    service: str = ""
+    """Full name of the service that it belongs to."""
 
     @property
     def kind(self) -> Kind:
@@ -126,35 +128,51 @@ class Operation:
 
 @dataclass(frozen=True)
 class Contract:
-    """One service and all messages and enums that its operations use."""
+    """One service, or several, and all messages and enums that their operations use."""
 
     service: str
+    """Full name; of the first, where there are several."""
     operations: Mapping[str, Operation]
     messages: Mapping[str, Message]
     enums: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Numbers of the values of each enum, by name."""
 
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Full names of all services, each once, in the order of their operations."""
+        return tuple(dict.fromkeys(operation.service for operation in self.operations.values()))
 
-def read_contract(content: bytes, service: str) -> Contract:
+
+def read_contract(content: bytes, service: str, further: Iterable[str] = ()) -> Contract:
     """Read one service from a serialised FileDescriptorSet that includes its imports.
 
-    Raises ContractError.
+    further: services whose operations are read as well. Raises ContractError, also where two
+    services have an operation of one name.
     """
     if len(content) > MAX_BYTES:
         raise ContractError(f"the descriptor set is larger than {MAX_BYTES} bytes")
-    descriptor = _find(_pool(content), service)
-    messages = _messages(descriptor)
-    operations = {
-        method.name: Operation(
-            name=method.name,
-            input=messages[method.input_type.full_name],
-            output=messages[method.output_type.full_name],
-            input_stream=method.client_streaming,
-            output_stream=method.server_streaming,
-        )
-        for method in descriptor.methods
-    }
-    return Contract(service, operations, messages, _enums(descriptor))
+    pool = _pool(content)
+    descriptors = [_find(pool, name) for name in dict.fromkeys((service, *further))]
+    reached = _reached(descriptors)
+    messages = {descriptor.full_name: _message(descriptor) for descriptor in reached}
+    operations: dict[str, Operation] = {}
+    for descriptor in descriptors:
+        for method in descriptor.methods:
+            if method.name in operations:
+                first = operations[method.name].service
+                raise ContractError(
+                    f"{first} and {descriptor.full_name} both have the rpc {method.name}; "
+                    "choose one of the services"
+                )
+            operations[method.name] = Operation(
+                name=method.name,
+                input=messages[method.input_type.full_name],
+                output=messages[method.output_type.full_name],
+                input_stream=method.client_streaming,
+                output_stream=method.server_streaming,
+                service=descriptor.full_name,
+            )
+    return Contract(service, operations, messages, _enums(reached))
 
 
 def services_of(content: bytes) -> dict[str, tuple[str, ...]]:
@@ -201,20 +219,14 @@ def _find(pool_and_services: tuple[DescriptorPool, list[str]], service: str) -> 
     return pool.FindServiceByName(service)
 
 
-def _messages(service: ServiceDescriptor) -> dict[str, Message]:
-    """Return every message that the service's operations reach, each once."""
-    return {
-        descriptor.full_name: Message(
-            descriptor.full_name,
-            tuple(sorted(map(_field, descriptor.fields), key=lambda field: field.number)),
-        )
-        for descriptor in _reached(service)
-    }
+def _message(descriptor: Descriptor) -> Message:
+    fields = sorted(map(_field, descriptor.fields), key=lambda field: field.number)
+    return Message(descriptor.full_name, tuple(fields))
 
 
-def _enums(service: ServiceDescriptor) -> dict[str, dict[str, int]]:
-    """Return the values of every enum that the service's operations reach."""
-    enums = (_enum_type(field) for message in _reached(service) for field in message.fields)
+def _enums(messages: Iterable[Descriptor]) -> dict[str, dict[str, int]]:
+    """Return the values of every enum that messages use."""
+    enums = (_enum_type(field) for message in messages for field in message.fields)
     return {
         enum.full_name: {value.name: value.number for value in enum.values}
         for enum in enums
@@ -222,10 +234,11 @@ def _enums(service: ServiceDescriptor) -> dict[str, dict[str, int]]:
     }
 
 
-def _reached(service: ServiceDescriptor) -> list[Descriptor]:
-    """Return the message types that the service's operations use, directly or within others."""
+def _reached(services: Sequence[ServiceDescriptor]) -> list[Descriptor]:
+    """Return the message types that the operations use, each once, also those within others."""
     found: dict[str, Descriptor] = {}
-    waiting = [t for method in service.methods for t in (method.input_type, method.output_type)]
+    methods = [method for service in services for method in service.methods]
+    waiting = [t for method in methods for t in (method.input_type, method.output_type)]
     number_of_fields = 0
     while waiting:
         descriptor = waiting.pop()
@@ -234,7 +247,8 @@ def _reached(service: ServiceDescriptor) -> list[Descriptor]:
         found[descriptor.full_name] = descriptor
         number_of_fields += len(descriptor.fields)
         if number_of_fields > MAX_FIELDS:
-            raise ContractError(f"{service.full_name} uses more than {MAX_FIELDS} fields")
+            names = ", ".join(service.full_name for service in services)
+            raise ContractError(f"{names} uses more than {MAX_FIELDS} fields")
         waiting.extend(filter(None, map(_message_type, descriptor.fields)))
     return list(found.values())
 

@@ -5,7 +5,8 @@
     ├── ManifestError          component.yaml, or a file it names, is unusable
     ├── ContractError          a descriptor set is unusable or disagrees with its manifest
     │   └── ProtoError         .proto text that protoc does not accept, or that is out of bounds
-    ├── StoreError             the registry database cannot be used, or refuses a change
+    ├── StoreError             the registry database refuses a change
+    │   └── StoreUnavailableError  it cannot be used
     ├── SolutionError          a blueprint, its dockerinfo or a solution.zip is unusable
     ├── UnknownComponentError  no such component, or no such version of it
     └── PipelineError          a pipeline has faults; all of them
@@ -54,7 +55,11 @@ class ProtoError(ContractError):
 
 
 class StoreError(ComposerError):
-    """The registry database cannot be used, or a component cannot be put into it."""
+    """A component cannot be put into the registry database, or not be read from it."""
+
+
+class StoreUnavailableError(StoreError):
+    """The registry database cannot be opened, reached, read or written."""
 
 
 class SolutionError(ComposerError):

@@ -64,6 +64,11 @@ def flatten_all(components: Sequence[Component]) -> list[FlatContract]:
     services: dict[str, tuple[str, str]] = {}
     for component in components:
         contract = component.contract
+        if len(contract.services) > 1:
+            raise ContractError(
+                f"{component.reference} has the services {', '.join(contract.services)}; "
+                "AI4EU Experiments cannot have more than one of a component"
+            )
         chosen = names.of(contract, component.manifest.name)
         service = contract.service.rpartition(".")[2]
         block = _service(service, contract.operations.values(), chosen)

@@ -56,6 +56,7 @@ def _inside(path: str) -> str:
 Line = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=5_000)]
 RelativePath = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_inside)]
+ServiceName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$", max_length=200)]
 OperationName = Annotated[str, Field(pattern=IDENTIFIER, max_length=100)]
 Collections = Annotated[tuple[Line, ...], Field(max_length=100)]
 DnsLabel = Annotated[str, AfterValidator(dns_label)]
@@ -133,8 +134,10 @@ class Manifest(_Model):
     """Source text of the contract."""
     descriptors: RelativePath
     """The contract with its imports as a serialised FileDescriptorSet."""
-    service: str = Field(pattern=r"^[A-Za-z_][\w.]*$", max_length=200)
+    service: ServiceName
     """Full name of the service in the contract."""
+    further_services: tuple[ServiceName, ...] = Field(default=(), max_length=50)
+    """Services of the contract whose operations are the component's as well."""
     keywords: tuple[Line, ...] = Field(default=(), max_length=50)
     operations: dict[OperationName, OperationManifest] = Field(min_length=1, max_length=100)
     resources: Resources = Resources()

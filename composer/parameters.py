@@ -49,6 +49,14 @@ class ParameterSchema:
         """Names of all parameters."""
         return tuple(self.schema.get("properties", {}))
 
+    def is_secret(self, name: str) -> bool:
+        """Whether a parameter's value must not be shown: it is write-only, or a password."""
+        schema = self.schema.get("properties", {}).get(name, {})
+        return any(
+            applied.get("writeOnly") or applied.get("format") == "password"
+            for applied in self._applied([schema])
+        )
+
     def check(self, params: Mapping[str, Any]) -> list[Refusal]:
         """Return everything that is wrong with the parameters of a node."""
         try:
@@ -81,6 +89,27 @@ class ParameterSchema:
 
         result: dict[str, Any] = absolute(dict(params), [self.schema], ())
         return result
+
+    def local_paths(self, params: Mapping[str, Any]) -> dict[str, str]:
+        """Return those parameters that are paths of this machine, by their dotted names.
+
+        params: with absolute paths already.
+        """
+        places: list[Place] = []
+
+        def note(place: Place) -> Path:
+            places.append(place)
+            return Path("/")
+
+        self.with_absolute_paths(params, note)
+        found = {}
+        for place in places:
+            value: Any = params
+            for key in place:
+                value = value[key]
+            if value and not _URL.match(value):
+                found[".".join(map(str, place))] = value
+        return found
 
     def _applied(self, schemas: list[Any]) -> Iterator[Mapping[str, Any]]:
         """Yield the schemas with all alternatives and definitions they refer to, each once."""

@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     try:
         import grpc_tools
         from grpc_tools import protoc
-    except ImportError:
+    except ModuleNotFoundError:  # any other ImportError is for want of memory
         return 3
     well_known = Path(grpc_tools.__file__).with_name("_proto")
     code: int = protoc.main(

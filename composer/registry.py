@@ -61,7 +61,8 @@ class Registry:
         """Find the built-in components, those in `folders` and those `stored` for a user.
 
         Each folder is a component, or has components as its subfolders. Raises ComposerError if
-        a folder does not exist. Where two have one name and version, the first counts.
+        a folder does not exist. Where two have one name and version, the first counts. A name is
+        that of the first place or owner that has it: nobody can put a newer version before it.
         """
         found: list[Component] = []
         broken: list[BrokenComponent] = []
@@ -72,8 +73,10 @@ class Registry:
                 found.append(load_component(folder, root))
             except ComposerError as error:
                 broken.append(BrokenComponent(folder, error))
+        owners: dict[str, str | None] = {component.manifest.name: None for component in found}
         for entry in stored:
             try:
+                _claim(entry, owners)
                 found.append(entry.load())
             except ComposerError as error:
                 broken.append(BrokenComponent(entry.folder, error))
@@ -133,6 +136,15 @@ def _component_folders(folder: Path) -> list[Path]:
     if (folder / MANIFEST).exists():
         return [folder]
     return sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+
+
+def _claim(entry: StoredComponent, owners: dict[str, str | None]) -> None:
+    """Give a name to the first owner that has it. Raises ComposerError for all others."""
+    owner = owners.setdefault(entry.name, entry.owner)
+    if owner != entry.owner:
+        whose = "built in or in a folder of yours" if owner is None else f"that of {owner}"
+        reference = f"{entry.name}@{entry.version}"
+        raise ComposerError(f"{reference} of {entry.owner} is hidden: {entry.name} is {whose}")
 
 
 def _could_be(folder: Path, name: str) -> bool:

@@ -30,7 +30,7 @@ from composer.flatten import flatten, licence_json
 from composer.manifest import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from composer.blueprint_import import ImportedPipeline
     from composer.component import Component
@@ -148,6 +148,18 @@ def import_solution(content: bytes, registry: Registry) -> ImportedPipeline:
     )
 
 
+def read_contracts(content: bytes) -> dict[str, str]:
+    """Return the texts of the .proto files of an archive, in any folder, by their names.
+
+    Raises SolutionError.
+    """
+    files = _unpack(content, _is_contract)
+    contracts = {PurePosixPath(name).name: text for name, text in files.items()}
+    if len(contracts) < len(files):
+        raise SolutionError("the archive has two .proto files of one name")
+    return contracts
+
+
 def _import_model(
     files: Mapping[str, str], contracts: Mapping[str, str], registry: Registry
 ) -> ImportedPipeline:
@@ -192,15 +204,22 @@ def _pack(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _unpack(content: bytes) -> dict[str, str]:
-    """Return the files of a solution by their names, without a folder around all of them."""
+def _unpack(content: bytes, is_wanted: Callable[[str], bool] | None = None) -> dict[str, str]:
+    """Return the files of an archive by their names.
+
+    is_wanted: of which names; by default those of a solution, without a folder around all of them.
+    """
     if len(content) > MAX_ARCHIVE_BYTES:
         raise SolutionError(f"the archive is larger than {MAX_ARCHIVE_BYTES} bytes")
     if content.count(_ENTRY) > MAX_FILES:
         raise SolutionError(f"the archive has more than {MAX_FILES} files")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            wanted = _wanted(archive.infolist())
+            files = _safe(archive.infolist())
+            if is_wanted is None:
+                wanted = _of_solution(files)
+            else:
+                wanted = {name: entry for name, entry in files.items() if is_wanted(name)}
             return _read_all(archive, wanted)
     # All that zipfile is known to raise on archives that are damaged, or made to be.
     except (
@@ -216,8 +235,12 @@ def _unpack(content: bytes) -> dict[str, str]:
         raise SolutionError(f"it is no archive that can be read: {error}") from error
 
 
-def _wanted(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    """Return the entries that a solution is made of. Raises SolutionError for unsafe names."""
+def _is_contract(name: str) -> bool:
+    return name.endswith(".proto")
+
+
+def _safe(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """Return the entries that are files. Raises SolutionError for unsafe names."""
     files: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         name = entry.filename
@@ -229,6 +252,11 @@ def _wanted(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         if str(path) in files:
             raise SolutionError(f"the archive has {name[:200]!r} twice")
         files[str(path)] = entry
+    return files
+
+
+def _of_solution(files: dict[str, zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """Return the entries that a solution is made of."""
     for mark in (_BLUEPRINT, _DEPLOYMENT):
         tops = [name.removesuffix(f"/{mark}") for name in files if name.count("/") == 1]
         top = next((top for top in tops if f"{top}/{mark}" in files), None)

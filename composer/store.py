@@ -6,6 +6,7 @@ made of is in its row, so that nothing has to lie in a folder. A version never c
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import os
@@ -21,12 +22,21 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from composer.component import ONBOARDED, Component, Source, hold_component
-from composer.errors import StoreError, UnknownComponentError
+from composer.database import (
+    SQLITE,
+    DriverMissingError,
+    insert,
+    make_tables,
+    open_engine,
+    reason_of,
+)
+from composer.database_address import default_database_url, may_have_tables
+from composer.errors import StoreError, StoreUnavailableError, UnknownComponentError
 from composer.manifest import Manifest
 from composer.names import nearest, version_key
 from composer.parameters import parse_schema
 
-URL_VARIABLE: Final = "EOLOOM_DATABASE_URL"
+USER_VARIABLE: Final = "EOLOOM_USER"
 MAX_USER: Final = 200
 
 _METADATA: Final = sa.MetaData()
@@ -98,17 +108,30 @@ class StoredComponent:
         return hold_component(manifest, source, parse_schema(self._row["parameters"]))
 
 
-def default_database_url(environment: Mapping[str, str] = os.environ) -> str:
-    """Return EOLOOM_DATABASE_URL, or that of a SQLite file in the user's data folder.
+def own_user(environment: Mapping[str, str] = os.environ) -> str:
+    """Return who owns what this process onboards: EOLOOM_USER, or the user of the system."""
+    if name := environment.get(USER_VARIABLE):
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # In a container the user may be a mere number.
+        return str(os.getuid())
 
-    The folder is that of the XDG base directory specification
-    (https://specifications.freedesktop.org/basedir-spec/latest/).
+
+def stored_components(user: str, url: str | None = None) -> list[StoredComponent]:
+    """Return what a user may use; where there is no database yet, none is made.
+
+    Raises StoreUnavailableError.
     """
-    if url := environment.get(URL_VARIABLE):
-        return url
-    home = environment.get("XDG_DATA_HOME") or Path(environment.get("HOME", "~"), ".local/share")
-    path = Path(home, "eoloom", "registry.sqlite").expanduser()
-    return f"sqlite:///{path}"
+    address = default_database_url() if url is None else url
+    if not may_have_tables(address):
+        return []
+    store = ComponentStore(address)
+    try:
+        return store.visible_to(user)
+    finally:
+        store.close()
 
 
 class ComponentStore:
@@ -117,20 +140,19 @@ class ComponentStore:
     def __init__(self, url: str | None = None) -> None:
         """Open the database, by default the user's own, and make it if there is none.
 
-        Raises StoreError.
+        Raises StoreUnavailableError, as all methods do.
         """
         address = default_database_url() if url is None else url
         try:
-            parsed = sa.make_url(address)
-            if parsed.get_backend_name() == "sqlite" and parsed.database:
-                _make_private(Path(parsed.database))
-            self._engine = sa.create_engine(parsed)
-        except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
-            raise StoreError(f"cannot use the registry database: {error}") from error
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _configure_sqlite)
-        with self._transaction() as connection:
-            _METADATA.create_all(connection)
+            self._engine = open_engine(address, "foreign_keys = ON")
+            path = self._engine.url.database
+            if self._engine.dialect.name == SQLITE and path:
+                _make_private(Path(path))
+            make_tables(self._engine, _METADATA)
+        except (sa.exc.SQLAlchemyError, DriverMissingError, OSError) as error:
+            raise StoreUnavailableError(
+                f"cannot use the registry database: {reason_of(error)}"
+            ) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -160,23 +182,22 @@ class ComponentStore:
         }
         digest = _digest(values)
         key = {"owner": _user(owner), "name": manifest.name, "version": manifest.version}
+        values |= {
+            "visibility": visibility,
+            "licence": manifest.licence,
+            "image": manifest.image,
+            "digest": digest,
+            "created": datetime.now(UTC),
+        }
         with self._transaction() as connection:
-            known = connection.execute(
-                sa.select(_COMPONENTS.c.digest).where(_is(_COMPONENTS, key))
-            ).scalar_one_or_none()
-            if known is None:
-                values |= {
-                    "visibility": visibility,
-                    "licence": manifest.licence,
-                    "image": manifest.image,
-                    "digest": digest,
-                    "created": datetime.now(UTC),
-                }
-                connection.execute(sa.insert(_COMPONENTS).values(key | values))
-            elif known != digest:
+            # Written first, so that of several processes that add the same the others wait here.
+            row = insert(self._engine, _COMPONENTS).values(key | values)
+            connection.execute(row.on_conflict_do_nothing())
+            query = sa.select(_COMPONENTS.c.digest).where(_is(_COMPONENTS, key)).with_for_update()
+            if connection.execute(query).scalar_one() != digest:
                 raise StoreError(
                     f"{component.reference} of {owner} exists with other contents; "
-                    "onboard it as another version"
+                    "onboard it as another version, or remove that one first"
                 )
             _set_visibility(connection, key, visibility, shared_with)
         return self.get(owner, manifest.name, manifest.version)
@@ -196,6 +217,11 @@ class ComponentStore:
             message = f"{owner} has no onboarded component {wanted!r}"
             raise UnknownComponentError(message, None if name in names else nearest(name, names))
         return found[0]
+
+    def versions(self, owner: str, name: str) -> tuple[str, ...]:
+        """Return the versions of a component of this owner, newest first."""
+        found = self._read(sa.and_(_COMPONENTS.c.owner == owner, _COMPONENTS.c.name == name))
+        return tuple(entry.version for entry in found)
 
     def visible_to(self, user: str) -> list[StoredComponent]:
         """Return what a user may use: their own first, then shared with them, then public."""
@@ -228,6 +254,9 @@ class ComponentStore:
         self.get(owner, name, version)
         with self._transaction() as connection:
             key = {"owner": owner, "name": name, "version": version}
+            connection.execute(
+                sa.select(_COMPONENTS.c.name).where(_is(_COMPONENTS, key)).with_for_update()
+            )
             _set_visibility(connection, key, visibility, shared_with)
         return self.get(owner, name, version)
 
@@ -259,8 +288,9 @@ class ComponentStore:
             with self._engine.begin() as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
-            reason = getattr(error, "orig", None) or error
-            raise StoreError(f"the registry database cannot be used: {reason}") from error
+            raise StoreUnavailableError(
+                f"the registry database cannot be used: {reason_of(error)}"
+            ) from error
 
 
 def _entry(row: Mapping[str, Any], shared_with: list[str]) -> StoredComponent:
@@ -321,13 +351,6 @@ def _make_private(path: Path) -> None:
     """Make the folder and the file of a database that only its user can read."""
     if str(path) == ":memory:":
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=True)
-
-
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    """Wait for other writers, and keep the shares of a component only as long as it."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 10000")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+    if not path.exists():  # one that may only be read can be read
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)

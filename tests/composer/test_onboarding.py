@@ -2,6 +2,7 @@ import pytest
 
 from composer.contract import Kind
 from composer.errors import ContractError, ManifestError, PipelineError, ProtoError
+from composer.flatten import flatten
 from composer.graph import compose
 from composer.manifest import NodeType
 from composer.onboarding import onboard
@@ -45,12 +46,32 @@ def test_operations_and_ports_follow_from_the_contract() -> None:
     assert component.proto_text == GREETER
 
 
+def test_several_services_are_one_component() -> None:
+    component = onboard("a", GREETER)
+    services = ("demo.greet.Source", "demo.greet.Greeter")
+    assert component.contract.services == services
+    operations = component.contract.operations
+    assert {name: operation.service for name, operation in operations.items()} == {
+        "people": services[0],
+        "greet": services[1],
+    }
+    assert list(component.manifest.operations) == ["people", "greet"]
+
+
+def test_what_several_services_cannot_be() -> None:
+    text = 'syntax = "proto3"; message M {} service %s { rpc f(M) returns (M); }'
+    both = text % "A" + " service B { rpc f(M) returns (M); }"
+    with pytest.raises(ContractError, match="A and B both have the rpc f; choose one"):
+        onboard("a", both)
+    assert onboard("a", both, service="B").contract.services == ("B",)
+    with pytest.raises(ContractError, match=r"a@1\.0\.0 has the services .*more than one"):
+        flatten(onboard("a", GREETER))
+
+
 def test_one_of_several_services_is_chosen_by_name() -> None:
     assert onboard("a", GREETER, service="demo.greet.Greeter").contract.operations.keys() == {
         "greet"
     }
-    with pytest.raises(ContractError, match=r"services .*Source, .*Greeter; say which one"):
-        onboard("a", GREETER)
     with pytest.raises(ContractError, match=r"did you mean 'demo\.greet\.Greeter'"):
         onboard("a", GREETER, service="demo.greet.Greter")
 
@@ -94,8 +115,10 @@ def test_names_that_cannot_be_are_refused(image: str, options: dict[str, str], w
 def test_files_without_anything_to_call_are_refused() -> None:
     with pytest.raises(ContractError, match="the file has no service"):
         onboard("a", 'syntax = "proto3"; message A {}')
-    with pytest.raises(ContractError, match="the service S has no rpc"):
+    with pytest.raises(ContractError, match="no service of the file has an rpc: S"):
         onboard("a", 'syntax = "proto3"; service S {}')
+    with pytest.raises(ContractError, match="the service S has no rpc"):
+        onboard("a", 'syntax = "proto3"; service S {}', service="S")
     with pytest.raises(ProtoError, match="line 1"):
         onboard("a", 'syntax = "proto3"; service S { rpc f(A) returns (A); }')
 

@@ -1,4 +1,7 @@
+import contextlib
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +10,16 @@ import pytest
 import sqlalchemy as sa
 
 from composer.component import Component
+from composer.database_address import default_database_url
 from composer.errors import StoreError, UnknownComponentError
 from composer.onboarding import onboard
 from composer.parameters import ParameterSchema
 from composer.registry import Registry
-from composer.store import ComponentStore, Visibility, default_database_url
+from composer.store import ComponentStore, Visibility, own_user, stored_components
+from tests.composer.fakes import Shelf, put_usual_components
+from tests.data import ROOT
 
+TYPES = ("int32", "string", "bytes", "double")
 PROTO = 'syntax = "proto3"; message M { %s v = 1; } service S { rpc f(M) returns (M); }'
 
 
@@ -21,8 +28,8 @@ def component(name: str = "echo", version: str = "1.0.0", type_: str = "int32") 
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[ComponentStore]:
-    store = ComponentStore(f"sqlite:///{tmp_path}/data/registry.sqlite")
+def store(database_url: str) -> Iterator[ComponentStore]:
+    store = ComponentStore(database_url)
     yield store
     store.close()
 
@@ -73,7 +80,9 @@ def test_ones_own_component_comes_before_another_users(store: ComponentStore) ->
     store.add(component(type_="bytes"), owner="bob")
     registry = Registry.discover(built_in=False, stored=store.visible_to("bob"))
     assert registry.find("echo").contract.messages["M"].fields[0].type == "bytes"
-    assert ["echo@1.0.0 exists already" in str(b.error) for b in registry.broken] == [True]
+    assert [str(b.error) for b in registry.broken] == [
+        "echo@1.0.0 of ada is hidden: echo is that of bob"
+    ]
     others = Registry.discover(built_in=False, stored=store.visible_to("eve"))
     assert others.find("echo").contract.messages["M"].fields[0].type == "string"
 
@@ -120,8 +129,9 @@ def test_a_damaged_row_does_not_stand_in_the_way(tmp_path: Path) -> None:
     store.close()
 
 
-def test_only_the_user_can_read_the_file(store: ComponentStore, tmp_path: Path) -> None:
+def test_only_the_user_can_read_the_file(tmp_path: Path) -> None:
     path = tmp_path / "data" / "registry.sqlite"
+    ComponentStore(f"sqlite:///{path}").close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
@@ -158,14 +168,80 @@ def test_a_database_that_cannot_be_used_is_one_sentence(url: str) -> None:
         ComponentStore(url)
 
 
-def test_the_tables_can_be_made_in_postgresql() -> None:
-    from sqlalchemy.dialects import postgresql
-    from sqlalchemy.schema import CreateTable
-
-    from composer.store import _METADATA
-
-    made = [
-        str(CreateTable(t).compile(dialect=postgresql.dialect())) for t in _METADATA.sorted_tables
+def test_several_processes_may_make_it_and_add_to_it(database_url: str) -> None:
+    """Two versions of their own each, one that all add, and one that each would have otherwise."""
+    code = (
+        "import sys; from tests.composer.test_store import add_from_process;"
+        "add_from_process(*sys.argv[1:])"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, database_url, str(number)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        for number in range(4)
     ]
-    assert "BYTEA" in made[0]
-    assert "REFERENCES components" in made[1]
+    said = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, said
+    refused = ["exists with other contents" in stdout for stdout, _ in said]
+    assert sorted(refused) == [False, True, True, True]
+    with contextlib.closing(ComponentStore(database_url)) as store:
+        versions = {entry.version for entry in store.visible_to("ada")}
+        assert store.get("ada", "echo", "9.0.0").shared_with == ("bob", "eve")
+    own = {f"1.{number}.{patch}" for number in range(4) for patch in range(2)}
+    assert versions == own | {"8.0.0", "9.0.0"}
+
+
+def add_from_process(url: str, number: str) -> None:
+    shared = {"visibility": Visibility.SHARED, "shared_with": ["bob", "eve"]}
+    with contextlib.closing(ComponentStore(url)) as store:
+        for patch in range(2):
+            store.add(component(version=f"1.{number}.{patch}"), owner="ada")
+            store.add(component(version="9.0.0"), owner="ada", **shared)
+        try:
+            store.add(component("echo", "8.0.0", TYPES[int(number)]), owner="ada")
+        except StoreError as error:
+            print(error)
+
+
+def test_nothing_is_made_by_reading(tmp_path: Path) -> None:
+    assert stored_components("ada", f"sqlite:///{tmp_path}/data/registry.sqlite") == []
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_name_is_that_of_its_first_owner(store: ComponentStore, shelf: Shelf) -> None:
+    """Nobody can put a newer version of a built-in, or of somebody's own component, before it."""
+    put_usual_components(shelf)
+    store.add(component("charts", "99.0.0"), owner="eve", visibility=Visibility.PUBLIC)
+    store.add(component("mine", "99.0.0"), owner="eve", visibility=Visibility.PUBLIC)
+    store.add(component("mine", "1.0.0"), owner="ada")
+    found = Registry.discover([shelf.folder], built_in=False, stored=store.visible_to("ada"))
+    assert found.find("charts").manifest.version != "99.0.0"
+    assert found.find("mine").manifest.version == "1.0.0"
+    assert [str(broken.error) for broken in found.broken] == [
+        "charts@99.0.0 of eve is hidden: charts is built in or in a folder of yours",
+        "mine@99.0.0 of eve is hidden: mine is that of ada",
+    ]
+
+
+def test_who_owns_what_is_onboarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own_user({"EOLOOM_USER": "ada"}) == "ada"
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert own_user({}) == "bob"
+
+
+def test_a_server_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
+    url = f"postgres://nobody:secret@/none?host={tmp_path}"
+    with pytest.raises(StoreError, match="cannot use the registry database: connection") as caught:
+        ComponentStore(url)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_driver_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreError, match=r"pip install 'eoloom\[postgresql\]'"):
+        ComponentStore("postgresql://db.example/eoloom")

@@ -1,0 +1,115 @@
+"""Opening the databases of the registry and of the journal: SQLite, and PostgreSQL by URL.
+
+Here belongs what both have in common: drivers, settings of a connection, making and extending
+tables. What the tables are belongs to those who use them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+POSTGRESQL: Final = "postgresql"
+SQLITE: Final = "sqlite"
+
+_POSTGRESQL_DRIVER: Final = "postgresql+psycopg"
+_CONNECT_S: Final = 10
+"""How long a PostgreSQL that does not answer is waited for."""
+_BUSY_MS: Final = 10_000
+"""How long another process that writes into the same SQLite file is waited for."""
+_LOCK: Final = 0x454F4C6F6F6D  # "EOLoom": any number that others are unlikely to use
+"""PostgreSQL's advisory lock under which tables are made."""
+
+
+class DriverMissingError(Exception):
+    """The Python package that speaks to a database is not installed."""
+
+
+def open_engine(url: str, *pragmas: str) -> sa.Engine:
+    """Return an engine; nothing is connected to yet.
+
+    `postgresql://` and `postgres://` are taken with psycopg 3. pragmas: further ones of SQLite, as
+    `name = value`.
+
+    Raises SQLAlchemyError for what is no URL, and DriverMissingError.
+    """
+    scheme, separator, rest = url.partition("://")
+    is_postgresql = scheme in {POSTGRESQL, "postgres", _POSTGRESQL_DRIVER}
+    parsed = sa.make_url(f"{_POSTGRESQL_DRIVER}{separator}{rest}" if is_postgresql else url)
+    options: dict[str, Any] = {}
+    if is_postgresql:
+        # A connection may have been closed by the server, or by a firewall, since it was used.
+        options["pool_pre_ping"] = True
+        if "connect_timeout" not in parsed.query:
+            options["connect_args"] = {"connect_timeout": _CONNECT_S}
+    try:
+        engine = sa.create_engine(parsed, **options)
+    except ImportError as error:
+        extra = "'eoloom[postgresql]'" if is_postgresql else f"what {scheme} needs"
+        raise DriverMissingError(f"{scheme} needs its driver: pip install {extra}") from error
+    if engine.dialect.name == SQLITE:
+        sa.event.listen(engine, "connect", _set_pragmas(f"busy_timeout = {_BUSY_MS}", *pragmas))
+    return engine
+
+
+def make_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
+    """Make the tables that are missing, and add columns that tables of older versions lack.
+
+    Several processes may do so at once. A column that was added must be nullable. Raises
+    SQLAlchemyError.
+    """
+    if not _is_incomplete(engine, metadata):
+        return
+    with engine.begin() as connection:
+        if engine.dialect.name == POSTGRESQL:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        elif engine.dialect.name == SQLITE:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        metadata.create_all(connection)
+        found = sa.inspect(connection)
+        for table in metadata.sorted_tables:
+            existing = {column["name"] for column in found.get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in existing:
+                    _add_column(connection, column)
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a database said, on one line and without the statement and its values."""
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def insert(engine: sa.Engine, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an insertion that can be told what to do where the row exists (ON CONFLICT)."""
+    return postgresql.insert(table) if engine.dialect.name == POSTGRESQL else sqlite.insert(table)
+
+
+def _add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
+    dialect = connection.dialect
+    table = dialect.identifier_preparer.format_table(column.table)
+    specification = sa.schema.CreateColumn(column).compile(dialect=dialect)
+    connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {specification}")
+
+
+def _is_incomplete(engine: sa.Engine, metadata: sa.MetaData) -> bool:
+    found = sa.inspect(engine)
+    names = set(found.get_table_names())
+    return any(
+        table.name not in names
+        or {c.name for c in table.columns} - {c["name"] for c in found.get_columns(table.name)}
+        for table in metadata.sorted_tables
+    )
+
+
+def _set_pragmas(*pragmas: str) -> Callable[[Any, object], None]:
+    def configure(connection: Any, _: object) -> None:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    return configure
