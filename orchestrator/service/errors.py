@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 import grpc
 
-from composer.errors import ComposerError
+from composer.errors import ComposerError, StoreUnavailableError
 from orchestrator.errors import (
     NotResumableError,
     OrchestratorError,
@@ -61,6 +61,7 @@ _UNENCODED: Final = " !\"#$&'()*+,/:;<=>?@[\\]^`{|}"
 _STATUSES: Final = (
     (UnauthenticatedError, grpc.StatusCode.UNAUTHENTICATED),
     (RequestError, grpc.StatusCode.INVALID_ARGUMENT),
+    (StoreUnavailableError, grpc.StatusCode.UNAVAILABLE),
     (ComposerError, grpc.StatusCode.INVALID_ARGUMENT),
     (RunNotFoundError, grpc.StatusCode.NOT_FOUND),
     (FileNotServedError, grpc.StatusCode.NOT_FOUND),

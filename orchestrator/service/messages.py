@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -84,8 +82,8 @@ def _state(record: RunRecord, known: ServiceRun | None) -> v1.State.ValueType:
     if known is not None and known.active:
         return v1.STATE_STOPPING if known.stopping else v1.STATE_RUNNING
     state = _STATES.get(record.state, v1.STATE_UNSPECIFIED)
-    is_elsewhere = record.process != os.getpid() and psutil.pid_exists(record.process)
-    if state == v1.STATE_RUNNING and not is_elsewhere:
+    # What this process does not know of, it does not run.
+    if state == v1.STATE_RUNNING and (record.runner.is_this or not record.is_alive):
         return v1.STATE_INTERRUPTED
     return state
 

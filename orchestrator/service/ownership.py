@@ -13,9 +13,11 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from composer.database import insert, reason_of
 from orchestrator.errors import SettingsError
+from orchestrator.journal import open_journal_database
 from orchestrator.service.tokens import MAX_USER
-from orchestrator.settings import JOURNAL_FILE, OrchestratorSettings
+from orchestrator.settings import OrchestratorSettings
 
 _METADATA: Final = sa.MetaData()
 
@@ -36,23 +38,14 @@ class Ownership:
     """
 
     def __init__(self, settings: OrchestratorSettings) -> None:
-        url = settings.database_url
-        try:
-            if not url:
-                settings.runs_folder.mkdir(parents=True, exist_ok=True)
-                url = f"sqlite:///{settings.runs_folder.resolve() / JOURNAL_FILE}"
-            self._engine = sa.create_engine(url)
-            _METADATA.create_all(self._engine)
-        except (OSError, SQLAlchemyError) as error:
-            raise SettingsError(f"cannot open the journal: {error}") from error
+        self._engine = open_journal_database(settings.database_url, settings.runs_folder, _METADATA)
 
     def add(self, run: str, user: str | None, label: str, started: datetime) -> None:
         """Keep whose a run is; a run that goes on stays whose it was."""
+        values = {"run": run, "user": user, "label": label, "started": started}
         with self._transaction() as connection:
-            known = sa.select(_OWNERS.c.run).where(_OWNERS.c.run == run)
-            if connection.execute(known).first() is None:
-                values = {"run": run, "user": user, "label": label, "started": started}
-                connection.execute(sa.insert(_OWNERS).values(values))
+            row = insert(self._engine, _OWNERS).values(values)
+            connection.execute(row.on_conflict_do_nothing())
 
     def owns(self, user: str | None, run: str) -> bool:
         """Whether a run may be seen by a user; where there are no users, by everybody."""
@@ -85,4 +78,4 @@ class Ownership:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise SettingsError(f"cannot use the journal: {error}") from error
+            raise SettingsError(f"cannot use the journal: {reason_of(error)}") from error

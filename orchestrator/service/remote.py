@@ -7,7 +7,6 @@ it would fill the disk, and whoever wants results links a component that keeps t
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping
@@ -16,10 +15,13 @@ from typing import Final
 
 from orchestrator.backends.addresses import RemoteBackend
 from orchestrator.engine.plan import Plan
-from orchestrator.engine.run import Outcome, Run, State
+from orchestrator.engine.run import Outcome, Run
 from orchestrator.events import Event, Kind, Observer
+from orchestrator.heartbeat import beating
 from orchestrator.journal import Journal, RunRecord
+from orchestrator.observing import Observers
 from orchestrator.settings import OrchestratorSettings
+from orchestrator.telemetry.telemetry import watching
 
 KEPT_FAILURES: Final = 1000
 """How many events of a kind that may come with every message the journal keeps of a run."""
@@ -37,28 +39,24 @@ async def run_remote(
     """
     time = datetime.now(UTC)
     run = f"{plan.name}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
-    record = RunRecord(
-        id=run,
-        pipeline=plan.name,
-        digest=plan.digest,
-        folder=settings.runs_folder.resolve() / run,
-        state=State.RUNNING,
-        message="",
-        process=os.getpid(),
-        started=time,
-        ended=None,
-    )
-    with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
-        journal.open_run(record)
-        observe = _Observers(_Bounded(journal), observer)
-        outcome = await Run(
-            run,
-            plan,
-            RemoteBackend(addresses),
-            record=lambda _step, _message: None,
-            observer=observe,
-            settings=settings,
-        ).execute()
+    folder = settings.runs_folder.resolve() / run
+    async with contextlib.AsyncExitStack() as stack:
+        telemetry = await stack.enter_async_context(watching(plan, settings))
+        journal = stack.enter_context(
+            contextlib.closing(Journal(settings.database_url, settings.runs_folder))
+        )
+        journal.open_run(RunRecord.begun(run, plan.name, plan.digest, folder))
+        observe = Observers((_Bounded(journal), observer, *telemetry.observers))
+        async with beating(journal, run):
+            outcome = await Run(
+                run,
+                plan,
+                RemoteBackend(addresses),
+                record=lambda _step, _message: None,
+                observer=observe,
+                settings=settings,
+                instruments=telemetry.instruments,
+            ).execute()
         detail = {"state": outcome.state, "message": outcome.message}
         observe(Event(run, Kind.RUN_CLOSED, detail=detail))
     return outcome
@@ -77,12 +75,3 @@ class _Bounded:
             if self._seen[event.kind] > KEPT_FAILURES:
                 return
         self._journal.observe(event)
-
-
-class _Observers:
-    def __init__(self, *observers: Observer) -> None:
-        self._observers = observers
-
-    def __call__(self, event: Event) -> None:
-        for observer in self._observers:
-            observer(event)

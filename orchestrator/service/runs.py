@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
-
-import psutil
 
 from orchestrator.engine.run import State
 from orchestrator.errors import NotResumableError, OrchestratorError, RunNotFoundError
@@ -102,7 +99,6 @@ class RunRegistry:
         self._tasks: dict[ServiceRun, asyncio.Task[None]] = {}
         self._ended: OrderedDict[str, ServiceRun] = OrderedDict()
         self._stopping = False
-        self._close_forgotten()
 
     async def start(
         self,
@@ -178,6 +174,12 @@ class RunRegistry:
                 found.append(self.journal.run(run))
         return found
 
+    async def ended(self, run: ServiceRun) -> None:
+        """Return when nothing of a run is going on any more."""
+        task = self._tasks.get(run)
+        if task is not None:
+            await asyncio.wait({task})
+
     async def cancel(self, run: ServiceRun) -> None:
         """Stop a run; return when nothing of it is left, or after a second."""
         task = self._tasks.get(run)
@@ -251,18 +253,6 @@ class RunRegistry:
         self._ended.move_to_end(run.id)
         while len(self._ended) > REMEMBERED_RUNS:
             self._ended.popitem(last=False)
-
-    def _close_forgotten(self) -> None:
-        """Enter the end of runs that a process of our number left when it was killed.
-
-        In a container every orchestrator has the same number, and they would seem to go on.
-        """
-        beginning = psutil.Process().create_time()
-        for record in self.journal.runs(REMEMBERED_RUNS):
-            is_older = record.started.timestamp() < beginning
-            if record.state == State.RUNNING and record.process == os.getpid() and is_older:
-                detail = {"state": State.FAILED, "message": "its orchestrator was killed"}
-                self.journal.observe(Event(record.id, Kind.RUN_CLOSED, detail=detail))
 
 
 def _look_at(task: asyncio.Task[None]) -> None:

@@ -1,13 +1,12 @@
-"""The server: both services, health and reflection on one port, and an orderly end."""
+"""The server: all services, health and reflection on one port, and an orderly end."""
 
 from __future__ import annotations
 
 import asyncio
-import getpass
 import logging
-import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -15,16 +14,19 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from composer.registry import Registry
-from composer.store import ComponentStore
+from composer.store import own_user, stored_components
 from orchestrator.errors import SettingsError
 from orchestrator.service.ai4eu import Ai4euService
 from orchestrator.service.authentication import Authentication
 from orchestrator.service.runs import RunRegistry
+from orchestrator.service.serial import SerialService
 from orchestrator.service.settings import ServiceSettings
 from orchestrator.service.v1 import RunService
 from orchestrator.settings import OrchestratorSettings
 from protos.orchestrator.ai4eu import orchestrator_pb2 as ai4eu_pb2
 from protos.orchestrator.ai4eu import orchestrator_pb2_grpc as ai4eu_grpc
+from protos.orchestrator.serial import orchestrator_pb2 as serial_pb2
+from protos.orchestrator.serial import orchestrator_pb2_grpc as serial_grpc
 from protos.orchestrator.v1 import orchestrator_pb2 as v1_pb2
 from protos.orchestrator.v1 import orchestrator_pb2_grpc as v1_grpc
 
@@ -81,7 +83,7 @@ async def _serve(
 
 
 class OrchestratorServer:
-    """Both services, health and reflection. Made inside an event loop.
+    """All services, health and reflection. Made inside an event loop.
 
     Raises SettingsError where its settings name something that cannot be used.
     """
@@ -114,11 +116,15 @@ class OrchestratorServer:
             ],
         )
         ai4eu_grpc.add_OrchestratorServicer_to_server(self._ai4eu, self._server)
+        serial_grpc.add_start_orchestratorServicer_to_server(
+            SerialService(*common, orchestrator), self._server
+        )
         v1_grpc.add_RunsServicer_to_server(RunService(*common, orchestrator), self._server)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._names = (
             ai4eu_pb2.DESCRIPTOR.services_by_name["Orchestrator"].full_name,
+            serial_pb2.DESCRIPTOR.services_by_name["start_orchestrator"].full_name,
             v1_pb2.DESCRIPTOR.services_by_name["Runs"].full_name,
         )
         reflection.enable_server_reflection(
@@ -165,24 +171,14 @@ class OrchestratorServer:
 
 
 class ComponentsOfUsers:
-    """The components that a user may use: the built-in ones, and what the registry database has.
+    """The components that a user may use: built in, in folders, and in the registry database.
 
     Where callers do not say who they are, it is what the user of this process may use.
     """
 
-    def __init__(self) -> None:
-        self._store: ComponentStore | None = None
+    def __init__(self, folders: Sequence[Path] = ()) -> None:
+        self._folders = tuple(folders)
 
     def __call__(self, user: str | None) -> Registry:
         """Return them as they are now. Raises ComposerError."""
-        if self._store is None:
-            self._store = ComponentStore()
-        return Registry.discover(stored=self._store.visible_to(user or _own_user()))
-
-
-def _own_user() -> str:
-    """Return the user of this process; in containers it may be a mere number."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+        return Registry.discover(self._folders, stored=stored_components(user or own_user()))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from composer.blueprint_import import import_blueprint
 from composer.graph import compose
+from composer.solution import read_contracts
 from orchestrator.engine.plan import OnError, Plan, Step
 from orchestrator.planning import make_plan
 from orchestrator.service.errors import RequestError
@@ -52,6 +53,30 @@ def read_solution(
     """
     if queuesize < 0:
         raise RequestError(f"queuesize is {queuesize}; give 0 for any number, or a positive one")
+    plan, addresses, found = _read(blueprint, dockerinfo, protofiles, registry)
+    endless = iterations <= 0
+    steps = tuple(_step(step, None if endless else iterations) for step in plan.steps)
+    plan = replace(plan, steps=steps, live=endless)
+    return Solution(plan, addresses, queuesize or UNLIMITED, found)
+
+
+def read_serial_solution(
+    blueprint: str, dockerinfo: str, protoszip: bytes, registry: Registry
+) -> Solution:
+    """Read what the serial orchestrator is sent, as `read_solution`.
+
+    Sources are called until they have no more. An answer without content, which the serial
+    orchestrator takes for the end, ends a source here too. A message that fails ends the run.
+    """
+    plan, addresses, warnings = _read(blueprint, dockerinfo, read_contracts(protoszip), registry)
+    steps = tuple(replace(step, ends_when_empty=step.source) for step in plan.steps)
+    return Solution(replace(plan, steps=steps), addresses, UNLIMITED, warnings)
+
+
+def _read(
+    blueprint: str, dockerinfo: str, protofiles: Mapping[str, str], registry: Registry
+) -> tuple[Plan, dict[str, str], tuple[str, ...]]:
+    """Return the plan, the addresses of its nodes, and warnings."""
     if len(protofiles) > MAX_PROTOFILES:
         raise RequestError(f"there are {len(protofiles)} protofiles; at most {MAX_PROTOFILES}")
     imported = import_blueprint(blueprint, dockerinfo, protofiles, registry)
@@ -60,14 +85,7 @@ def read_solution(
     if lost:
         raise RequestError(f"dockerinfo.json has no address of {', '.join(sorted(lost)[:10])}")
     plan = make_plan(compose(imported.pipeline, imported.registry, cycles=True))
-    endless = iterations <= 0
-    steps = tuple(_step(step, None if endless else iterations) for step in plan.steps)
-    warnings = [*imported.warnings]
-    if iterations > 1:
-        streams = [step.key for step in plan.steps if step.source and step.server_streaming]
-        warnings += [f"{key} gives a stream: it is called once in a run" for key in streams]
-    plan = replace(plan, steps=steps, live=endless)
-    return Solution(plan, addresses, queuesize or UNLIMITED, tuple(warnings))
+    return plan, addresses, imported.warnings
 
 
 def _step(step: Step, iterations: int | None) -> Step:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from composer.graph import compose
@@ -30,9 +33,12 @@ if TYPE_CHECKING:
 
 DEFAULT_RUNS: Final = 50
 MAX_RUNS: Final = 500
-MAX_HISTORY: Final = 10_000
-"""Past events of a run that a watcher is told at most; the oldest are left out and counted."""
+PAGE_EVENTS: Final = 500
+"""Past events of a run that are read at once for a watcher."""
 CHUNK_BYTES: Final = 256 * 1024
+
+Key = tuple[datetime, Kind, str, str]
+"""By which an event is known again that is told twice."""
 
 
 class RunService(RunsServicer):
@@ -134,15 +140,16 @@ class RunService(RunsServicer):
             with self._runs.events.subscribe(
                 user, lambda told: told.run.id == request.run
             ) as subscription:
+                began = datetime.now(UTC)
                 run = self._runs.active(request.run)
                 goes_on = run is not None and not run.closed
-                past = await asyncio.to_thread(self._runs.journal.events, request.run)
-                dropped = max(0, len(past) - MAX_HISTORY)
-                for event in past[dropped:]:
-                    yield event_message(event, dropped)
-                    dropped = 0
+                told: set[Key] = set()
+                async for event in self._past(request.run):
+                    if event.time >= began:  # it may wait in the subscription as well
+                        told.add(_key(event))
+                    yield event_message(event)
                 if goes_on:
-                    async for message in _rest(subscription, past):
+                    async for message in _rest(subscription, told):
                         yield message
 
     async def results(self, request: v1.ResultsRequest, context: Any) -> AsyncIterator[v1.Result]:
@@ -170,6 +177,22 @@ class RunService(RunsServicer):
                 if offset == request.offset:
                     yield v1.Chunk(offset=offset, size=size)
 
+    async def _past(self, run: str) -> AsyncIterator[Event]:
+        """Yield what the journal has of a run at this time, a page at a time."""
+        journal = self._runs.journal
+        last = await asyncio.to_thread(journal.last_event, run)
+        if last is None:
+            return
+        number = 0
+        while number < last.number:
+            read = functools.partial(
+                journal.events, run, after=number, until=last.number, limit=PAGE_EVENTS
+            )
+            page = await asyncio.to_thread(read)
+            for event in page:
+                yield event
+            number = page[-1].number if page else last.number
+
     async def _message(self, run: str, user: str | None) -> v1.Run:
         record = await asyncio.to_thread(self._runs.record, run, user)
         labels = await asyncio.to_thread(self._runs.ownership.labels, [run])
@@ -177,10 +200,9 @@ class RunService(RunsServicer):
 
 
 async def _rest(
-    subscription: Subscription[RunEvent], past: Sequence[Event]
+    subscription: Subscription[RunEvent], told: AbstractSet[Key]
 ) -> AsyncIterator[v1.RunEvent]:
     """Yield what comes until the end of the run, but for what the journal has told already."""
-    told = {_key(event) for event in past}
     lost = 0
     while (item := await subscription.get()) is not None:
         event, dropped = item[0].event, item[1]
@@ -192,5 +214,5 @@ async def _rest(
             return
 
 
-def _key(event: Event) -> tuple[Any, ...]:
+def _key(event: Event) -> Key:
     return event.time, event.kind, event.node, event.operation

@@ -17,8 +17,6 @@ from protos.orchestrator.v1.orchestrator_pb2_grpc import RunsStub
 from tests.orchestrator.service.conftest import Serve, Service
 from tests.orchestrator.service.containers import (
     RELAY,
-    STREAM,
-    Container,
     Solution,
     relay,
     serving,
@@ -251,17 +249,6 @@ async def test_a_run_without_end_can_be_cancelled_by_our_own_service(service: Se
         status = await service.ai4eu.get_status()
     assert (status.success, status.code, status.active_threads) == (False, 0, 0)
     assert status.message == "cancelled; the run was stopped"
-
-
-async def test_a_source_of_a_stream_is_not_silently_called_once(service: Service) -> None:
-    events = service.ai4eu.observe("initialized")
-    await events.initial_metadata()
-    parts = [Container("stream", STREAM, "Stream", {}), relay()]
-    given = solution("stream", parts, ["stream.all -> relay.double"])
-    assert (await service.ai4eu.initialize(given, iterations=3)).success
-    warnings = (await events.read()).detail["warnings"]
-    events.cancel()
-    assert "stream.all gives a stream: it is called once in a run" in warnings
 
 
 NAMES = st.sampled_from(["source", "relay", "sink", "collator", "a/b", "..", "", "x" * 400])

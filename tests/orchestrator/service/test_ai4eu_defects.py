@@ -148,6 +148,19 @@ async def test_5_iterations_limit_the_calls_of_a_source(service: Service) -> Non
     assert kept == [2, 4, 6, 8]
 
 
+async def test_5_iterations_are_the_calls_of_a_source_of_a_stream_too(service: Service) -> None:
+    async def give(*_: Any) -> AsyncIterator[Any]:
+        for value in (1, 2):
+            yield number(value, STREAM)
+
+    kept: list[int] = []
+    parts = [Container("stream", STREAM, "Stream", {"all": give}), relay(), sink(kept)]
+    links = ["stream.all -> relay.double", "relay.double -> sink.keep"]
+    async with serving(*parts):
+        assert (await run(service.ai4eu, solution("few", parts, links), iterations=3)).success
+    assert kept == [2, 4] * 3
+
+
 async def test_5_without_iterations_a_source_is_called_again_after_its_end_of_data(
     service: Service,
 ) -> None:
@@ -317,7 +330,7 @@ async def test_8_messages_of_more_than_4_mib_pass(service: Service) -> None:
     ]
     async with serving(*parts):
         given = solution("large", parts, ["blobs.all -> end.keep"])
-        assert (await run(service.ai4eu, given)).success
+        assert (await run(service.ai4eu, given, iterations=1)).success
     assert sizes == [9 << 20] * 2
 
 
@@ -506,7 +519,8 @@ async def test_14_fan_in_takes_from_all_and_loses_nothing(service: Service) -> N
     ]
     links = ["one.all -> sum.sum", "two.all -> sum.sum", "sum.sum -> sink.keep"]
     async with serving(*parts):
-        assert (await run(service.ai4eu, solution("fan-in", parts, links))).success
+        given = solution("fan-in", parts, links)
+        assert (await run(service.ai4eu, given, iterations=1)).success
     assert kept == [2 * 5050]
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from orchestrator.engine.run import State
@@ -17,31 +16,31 @@ from orchestrator.errors import NotResumableError, RunNotFoundError, SettingsErr
 from orchestrator.events import Event, Kind, Observer
 from orchestrator.journal import RunRecord
 from orchestrator.service.errors import StoppingError, TooManyError
+from orchestrator.service.messages import run_message
 from orchestrator.service.runs import RunRegistry, ServiceRun
 from orchestrator.service.settings import ServiceSettings
 from orchestrator.settings import OrchestratorSettings
+from protos.orchestrator.v1 import orchestrator_pb2 as v1
 
 Launch = Callable[[Observer], Awaitable[None]]
 
 
-def make_registry(folder: Path, **settings: Any) -> RunRegistry:
-    return RunRegistry(
-        ServiceSettings(**settings), OrchestratorSettings(runs_folder=folder / "runs")
-    )
+def make_registry(folder: Path, database_url: str = "", **settings: Any) -> RunRegistry:
+    orchestrator = OrchestratorSettings(runs_folder=folder / "runs", database_url=database_url)
+    return RunRegistry(ServiceSettings(**settings), orchestrator)
 
 
 @pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[RunRegistry]:
-    made = make_registry(tmp_path, max_runs_per_user=3, max_runs=4)
+async def registry(tmp_path: Path, database_url: str) -> AsyncIterator[RunRegistry]:
+    (tmp_path / "data").mkdir()
+    made = make_registry(tmp_path, database_url, max_runs_per_user=3, max_runs=4)
     yield made
     await made.close(2)
 
 
-def record(registry: RunRegistry, run: str, *, started: datetime | None = None) -> None:
+def record(registry: RunRegistry, run: str) -> None:
     """Enter a run into the journal, as one of this process."""
-    time = started or datetime.now(UTC)
-    entry = RunRecord(run, "p", "", Path("x"), State.RUNNING, "", os.getpid(), time, None)
-    registry.journal.open_run(entry)
+    registry.journal.open_run(RunRecord.begun(run, "p", "", Path("x")))
 
 
 def launch(run: str, work: Callable[[], Awaitable[Any]], state: State = State.SUCCEEDED) -> Launch:
@@ -196,15 +195,15 @@ async def test_records_are_those_of_the_user(registry: RunRegistry) -> None:
             registry.record(name, user)
 
 
-async def test_what_a_killed_process_of_the_same_number_left_has_ended(tmp_path: Path) -> None:
+async def test_what_a_killed_process_of_the_same_number_left_is_interrupted(
+    tmp_path: Path,
+) -> None:
     """In a container the orchestrator always has the same number."""
-    first = make_registry(tmp_path)
-    born = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
-    record(first, "before", started=born - timedelta(hours=1))
-    record(first, "now")
-    second = make_registry(tmp_path)
-    left = second.journal.run("before")
-    assert (left.state, left.message) == (State.FAILED, "its orchestrator was killed")
-    assert second.journal.run("now").state == State.RUNNING
-    await first.close(0)
-    await second.close(0)
+    registry = make_registry(tmp_path)
+    entry = RunRecord.begun("r1", "p", "", Path("x"))
+    assert entry.process_started is not None
+    earlier = entry.process_started - timedelta(hours=1)
+    registry.journal.open_run(replace(entry, process_started=earlier))
+    left = registry.record("r1", None)
+    assert run_message(left, registry.known("r1")).state == v1.STATE_INTERRUPTED
+    await registry.close(0)
