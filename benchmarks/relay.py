@@ -26,7 +26,7 @@ from pathlib import Path
 import psutil
 
 from orchestrator.backends.local import LocalBackend
-from orchestrator.engine.calls import open_channel, wait_until_ready
+from orchestrator.engine.channels import open_channel, wait_until_ready
 from orchestrator.engine.message_log import MessageLog
 from orchestrator.engine.plan import NodePlan, Plan, PlanLink, Step
 from orchestrator.engine.run import Run, State
@@ -90,7 +90,7 @@ async def hub_rate(plan: Plan) -> float:
         backend = LocalBackend(Path(folder), settings, lambda *_: None)
         channels = {}
         for node in plan.nodes:
-            address = await backend.start(node)
+            [address] = await backend.start(node)
             channels[node.name] = open_channel(address, settings.max_message_bytes)
             await wait_until_ready(channels[node.name], 30)
         stubs = [channels[step.node].unary_unary(step.path) for step in relays]

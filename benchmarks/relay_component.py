@@ -1,4 +1,4 @@
-"""A trivial component for the relay benchmark: a stream source, a unary relay, a stream sink.
+"""A trivial component for benchmarks: a stream source, unary relays, a stream sink.
 
 Plain gRPC on bytes, so that what is measured is the moving of messages and nothing else.
 """
@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 
 SERVICE = "benchmark.Relay"
+ONE_AT_A_TIME = asyncio.Lock()
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -33,10 +34,27 @@ async def relay(request: bytes, _: Any) -> bytes:
     return request
 
 
+async def work(request: bytes, context: Any) -> bytes:
+    """Answer with what came after `seconds`, one message at a time, as a computation would."""
+    metadata = dict(context.invocation_metadata())
+    async with ONE_AT_A_TIME:
+        await asyncio.sleep(json.loads(metadata["eoloom-params"])["seconds"])
+    return request
+
+
 async def consume(requests: AsyncIterator[bytes], _: Any) -> bytes:
     """Take everything."""
     async for _message in requests:
         pass
+    return b""
+
+
+async def linger(requests: AsyncIterator[bytes], context: Any) -> bytes:
+    """Take everything, each message only `seconds` after the one before."""
+    metadata = dict(context.invocation_metadata())
+    seconds = json.loads(metadata["eoloom-params"])["seconds"]
+    async for _message in requests:
+        await asyncio.sleep(seconds)
     return b""
 
 
@@ -46,7 +64,9 @@ async def main() -> None:
     handlers = {
         "produce": grpc.unary_stream_rpc_method_handler(produce),
         "relay": grpc.unary_unary_rpc_method_handler(relay),
+        "work": grpc.unary_unary_rpc_method_handler(work),
         "consume": grpc.stream_unary_rpc_method_handler(consume),
+        "linger": grpc.stream_unary_rpc_method_handler(linger),
     }
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
     server.add_insecure_port(os.environ["EOLOOM_ADDRESS"])

@@ -15,13 +15,19 @@ class RemoteBackend:
     addresses: gRPC target of each node, such as `dns:///host:8061`.
     """
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
+    def __init__(self, addresses: Mapping[str, str], *, shares_folder: bool = False) -> None:
         self._addresses = dict(addresses)
+        self._shares_folder = shares_folder
 
-    async def start(self, node: NodePlan) -> str:
+    @property
+    def shares_folder(self) -> bool:
+        """Whether whoever started them has given them the run's folder."""
+        return self._shares_folder
+
+    async def start(self, node: NodePlan) -> tuple[str, ...]:
         """Return the node's address. Raises ComponentNotReadyError where none is known."""
         try:
-            return self._addresses[node.name]
+            return (self._addresses[node.name],)
         except KeyError:
             raise ComponentNotReadyError(node.name, "it has no address") from None
 

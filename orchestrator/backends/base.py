@@ -6,24 +6,41 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from orchestrator.engine.plan import NodePlan
+from orchestrator.events import Kind
 
 # Called with the node's name and one record of its log: `message`, `level`, `operation`, and
 # `progress` or `notice` where the component reported one.
 LogSink = Callable[[str, Mapping[str, Any]], None]
 
+# Called with the node's name, the kind of an event and its detail: what else happens to it.
+Tell = Callable[[str, Kind, Mapping[str, Any]], None]
+
 
 class Backend(Protocol):
     """Starts the components of one run and removes all that it started."""
 
-    async def start(self, node: NodePlan) -> str:
-        """Start a component and return the gRPC address at which it will answer.
+    async def start(self, node: NodePlan) -> tuple[str, ...]:
+        """Start a component and return the gRPC targets at which it will answer.
 
-        Raises OrchestratorError where it cannot be started.
+        One target per replica, or a single `dns:///` target that resolves to all of them. Called
+        again for a node whose component has died: what is left of it is removed first, and the
+        targets may be others. Raises OrchestratorError where it cannot be started.
+        """
+        ...
+
+    @property
+    def shares_folder(self) -> bool:
+        """Whether components write into the run's own shared folder, so that it is here at once.
+
+        Known as soon as one has been started.
         """
         ...
 
     async def died(self, node: str) -> str:
-        """Wait until a component ends although nobody stopped it; return why, in words."""
+        """Wait until a component, or a replica of it, ends although nobody stopped it.
+
+        Returns why, in words. Waits for what the latest start of the node has made.
+        """
         ...
 
     async def stop(self) -> None:

@@ -1,22 +1,26 @@
-"""Calling an operation with bytes: channels, metadata, deadlines, retries, statuses as errors."""
+"""Calling an operation with bytes: metadata, deadlines, retries, statuses as errors."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import secrets
+import itertools
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from orchestrator.engine.instruments import (
+    UNWATCHED,
+    CallRecord,
+    StepInstrument,
+    unsampled_traceparent,
+)
 from orchestrator.engine.plan import Step
+from orchestrator.engine.replicas import Replica, Replicas
 from orchestrator.errors import OperationError
 from orchestrator.settings import OrchestratorSettings
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -29,6 +33,9 @@ TEMPORARY: Final = frozenset(
     }
 )
 
+# Statuses with which calls end when their component dies or is told to end.
+OF_DEATH: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+
 # How a source without streaming says that it has no more (AI4EU container specification).
 END_OF_DATA: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.OUT_OF_RANGE})
 
@@ -36,47 +43,15 @@ END_OF_DATA: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.OUT_O
 _WRITE_FAILED: Final = "Internal error from Core"
 _STATUS_NEWS_S: Final = 2.0
 
+# Where a component repeats the warnings of a call, which its log has told already.
+_NOTICES_KEY: Final = "eoloom-notices-bin"
+_NOTICE_CHARACTERS: Final = 2000
+
+# The longest pause between two attempts, however many there have been.
+_LONGEST_PAUSE_S: Final = 30.0
+_MOST_DOUBLINGS: Final = 30
+
 Retried = Callable[[int, OperationError], None]
-
-
-def open_channel(address: str, max_message_bytes: int) -> grpc.aio.Channel:
-    """Return a channel that finds a component which starts late within a tenth of a second."""
-    return grpc.aio.insecure_channel(
-        address,
-        options=[
-            ("grpc.max_receive_message_length", max_message_bytes),
-            ("grpc.max_send_message_length", max_message_bytes),
-            ("grpc.max_metadata_size", 1024 * 1024),
-            ("grpc.initial_reconnect_backoff_ms", 50),
-            ("grpc.min_reconnect_backoff_ms", 50),
-            ("grpc.max_reconnect_backoff_ms", 500),
-            ("grpc.enable_http_proxy", 0),
-            # Channels to one address share a connection otherwise, and then its flow control.
-            ("grpc.use_local_subchannel_pool", 1),
-        ],
-    )
-
-
-async def wait_until_ready(channel: grpc.aio.Channel, timeout_s: float) -> None:
-    """Return when the component serves; components without health count when they answer.
-
-    Raises TimeoutError.
-    """
-    health = health_pb2_grpc.HealthStub(channel)
-    async with asyncio.timeout(timeout_s):
-        while True:
-            try:
-                answer = await health.Check(
-                    health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=timeout_s
-                )
-            except grpc.aio.AioRpcError as error:
-                if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                    return
-                logger.debug("health: %s", error.details())
-            else:
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-            await asyncio.sleep(0.05)
 
 
 class ComponentStatus:
@@ -113,41 +88,109 @@ def _result_of(coroutine: Any) -> Any:
     raise AssertionError("a call that is done has a status")  # pragma: no cover
 
 
+def _end_of(record: CallRecord) -> Callable[[Any], None]:
+    """Return what tells the record of a call how it has ended, once it is done."""
+
+    def tell(call: Any) -> None:
+        record.end(_result_of(call.code()), _result_of(call.details()) or "")
+
+    return tell
+
+
+async def notices_of(call: Any) -> list[str]:
+    """Return the warnings with which a component has ended a call; only our kit tells them so."""
+    for key, value in await call.trailing_metadata() or ():
+        if key == _NOTICES_KEY:
+            with contextlib.suppress(ValueError, TypeError):
+                return [str(text)[:_NOTICE_CHARACTERS] for text in json.loads(value)]
+    return []
+
+
+class _Stub:
+    """How one step is called on one replica. Without serialisers gRPC passes bytes through."""
+
+    def __init__(self, replica: Replica, path: str) -> None:
+        self.replica = replica
+        self.unary: Any = replica.channel.unary_unary(path)
+        self.answers: Any = replica.channel.unary_stream(path)
+        self.requests: Any = replica.channel.stream_stream(path)
+
+    def opened(self, call: Any, record: CallRecord | None) -> Any:
+        """Count a stream as under way until it ends."""
+        self.replica.calls += 1
+        call.add_done_callback(self._ended)
+        if record is not None:
+            call.add_done_callback(_end_of(record))
+        return call
+
+    def _ended(self, _: Any) -> None:
+        self.replica.calls -= 1
+
+
 class Caller:
-    """Calls one step on one channel. Requests and responses are serialised messages."""
+    """Calls one step, on the replica of its component that is least busy.
+
+    Requests and responses are serialised messages. live: whether a source is waited for without
+    end where it fails for a while.
+    """
 
     def __init__(
-        self, step: Step, channel: grpc.aio.Channel, run: str, settings: OrchestratorSettings
+        self,
+        step: Step,
+        replicas: Replicas,
+        run: str,
+        settings: OrchestratorSettings,
+        *,
+        live: bool = False,
+        instrument: StepInstrument = UNWATCHED,
     ) -> None:
         self._step = step
         self._settings = settings
+        self._instrument = instrument
+        self._attempts = settings.attempts if step.idempotent or step.source else 1
+        self._endless = live and step.source
         self.timeout_s = step.timeout_s or settings.call_timeout_s
-        self._metadata = (
+        self._always = (
             ("eoloom-params", step.params_json),
             ("eoloom-run", run),
             ("eoloom-node", step.node),
-            # https://www.w3.org/TR/trace-context/
-            ("traceparent", f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"),
         )
-        # Without serialisers gRPC passes bytes through.
-        self._unary: Any = channel.unary_unary(step.path)
-        self._unary_stream: Any = channel.unary_stream(step.path)
-        self._stream_stream: Any = channel.stream_stream(step.path)
+        # Of calls that nobody watches.
+        self._metadata = (*self._always, ("traceparent", unsampled_traceparent()))
+        self._stubs = [_Stub(replica, step.path) for replica in replicas]
 
-    async def unary(self, payload: bytes, retried: Retried) -> bytes:
-        """Return the answer to one message. Raises OperationError when all attempts failed."""
+    async def unary(
+        self, payload: bytes, retried: Retried, notices: list[str] | None = None
+    ) -> bytes:
+        """Return the answer to one message. Raises OperationError when all attempts failed.
+
+        notices: takes the warnings with which the component has ended the call.
+        """
 
         async def call() -> bytes:
-            answer: bytes = await self._unary(
-                payload, timeout=self.timeout_s, metadata=self._metadata
-            )
+            stub = self._least_busy()
+            stub.replica.calls += 1
+            record = self._instrument.begin()
+            try:
+                answering = stub.unary(
+                    payload, timeout=self.timeout_s, metadata=self._metadata_of(record)
+                )
+                if record is not None:
+                    answering.add_done_callback(_end_of(record))
+                answer: bytes = await answering
+                if notices is not None:
+                    notices.extend(await notices_of(answering))
+            finally:
+                stub.replica.calls -= 1
             return answer
 
         return await self._with_retries(call, retried)
 
     def stream(self, payload: bytes) -> Any:
         """Open a call that answers one message with a stream."""
-        return self._unary_stream(payload, metadata=self._metadata)
+        stub = self._least_busy()
+        record = self._instrument.begin()
+        return stub.opened(stub.answers(payload, metadata=self._metadata_of(record)), record)
 
     def requests(self) -> Any:
         """Open a call that takes a stream; its answers are read as a stream too.
@@ -155,7 +198,18 @@ class Caller:
         On the wire a single answer is a stream of one, and so it is not lost when the component
         answers before its input has ended.
         """
-        return self._stream_stream(metadata=self._metadata)
+        stub = self._least_busy()
+        record = self._instrument.begin()
+        return stub.opened(stub.requests(metadata=self._metadata_of(record)), record)
+
+    def may_be_tried_again(self, attempt: int, error: OperationError) -> bool:
+        """Whether a call may be made again after it has failed so many times in turn."""
+        return error.code in TEMPORARY and (self._endless or attempt < self._attempts)
+
+    async def pause(self, attempt: int) -> None:
+        """Wait before the call is made again; longer with each attempt, up to a bound."""
+        doublings = min(attempt - 1, _MOST_DOUBLINGS)
+        await asyncio.sleep(min(self._settings.backoff_s * 2**doublings, _LONGEST_PAUSE_S))
 
     def error(self, code: grpc.StatusCode, details: str | None) -> OperationError:
         """Return the engine's error for a gRPC status."""
@@ -172,14 +226,25 @@ class Caller:
         )
 
     async def _with_retries(self, call: Callable[[], Awaitable[T]], retried: Retried) -> T:
-        attempts = self._settings.attempts if self._step.idempotent else 1
-        for attempt in range(1, attempts + 1):
+        for attempt in itertools.count(1):
             try:
                 return await call()
             except grpc.aio.AioRpcError as error:
                 failure = self.error(error.code(), error.details())
-                if failure.code not in TEMPORARY or attempt == attempts:
+                if not self.may_be_tried_again(attempt, failure):
                     raise failure from error
                 retried(attempt, failure)
-                await asyncio.sleep(self._settings.backoff_s * 2 ** (attempt - 1))
+                await self.pause(attempt)
         raise AssertionError("the loop returns or raises")  # pragma: no cover
+
+    def _metadata_of(self, record: CallRecord | None) -> tuple[tuple[str, str], ...]:
+        if record is None or not record.traceparent:
+            return self._metadata
+        return (*self._always, ("traceparent", record.traceparent))
+
+    def _least_busy(self) -> _Stub:
+        return min(self._stubs, key=_calls_under_way)
+
+
+def _calls_under_way(stub: _Stub) -> int:
+    return stub.replica.calls

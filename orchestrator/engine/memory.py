@@ -34,9 +34,24 @@ class StepMemory:
         return self._history.finished
 
     @property
+    def is_kept(self) -> bool:
+        """Whether anything is kept."""
+        return self._log is not None
+
+    @property
     def taken(self) -> list[str]:
         """The messages that a stream of requests had been given, in their order."""
         return self._history.taken
+
+    @property
+    def closed(self) -> set[str]:
+        """The messages that were given to streams which had ended before their input did."""
+        return self._history.closed
+
+    def replay_closed(self) -> Iterator[Message]:
+        """Yield what those streams had answered."""
+        for output in self._outputs[: self._history.closed_answers]:
+            yield self._message(output)
 
     def is_done(self, request: Message) -> bool:
         """Whether the call for this very message had ended."""
@@ -78,15 +93,20 @@ class StepMemory:
         if self._log is not None:
             self._log.done(self._step, request.id)
 
-    def keep_dead(self, request: Message) -> None:
+    def keep_dead(self, request: str) -> None:
         """Keep that a request has failed and was skipped."""
         if self._log is not None:
-            self._log.dead(self._step, request.id)
+            self._log.dead(self._step, request)
 
     def keep_taken(self, message: Message) -> None:
         """Keep that a message goes into the stream of requests."""
         if self._log is not None:
             self._log.taken(self._step, message.id)
+
+    def keep_closed(self, answers: int, left: Message | None) -> None:
+        """Keep that a stream of requests has ended before its input, see `MessageLog.closed`."""
+        if self._log is not None:
+            self._log.closed(self._step, answers, left.id if left else "")
 
     def keep_finished(self) -> None:
         """Keep that the operation has ended."""
@@ -107,12 +127,14 @@ class StepMemory:
 class OrderedInlet:
     """An inlet that gives what a stream had already been given first, in the same order.
 
-    Senders may interleave differently in another attempt; what comes too early waits.
+    Senders may interleave differently in another attempt; what comes too early waits. What streams
+    before it have been given is left out.
     """
 
-    def __init__(self, inlet: Inlet, expected: list[str]) -> None:
+    def __init__(self, inlet: Inlet, expected: list[str], left_out: set[str]) -> None:
         self._inlet = inlet
         self._expected = deque(expected)
+        self._left_out = left_out
         self._early: dict[str, Message] = {}
 
     async def get(self) -> Message | None:
@@ -120,10 +142,16 @@ class OrderedInlet:
         while self._expected:
             if self._expected[0] in self._early:
                 return self._early.pop(self._expected.popleft())
-            message = await self._inlet.get()
+            message = await self._next()
             if message is None:
                 break
             self._early[message.id] = message
         if self._early:
             return self._early.pop(next(iter(self._early)))
-        return await self._inlet.get()
+        return await self._next()
+
+    async def _next(self) -> Message | None:
+        while (message := await self._inlet.get()) is not None:
+            if message.changed or message.id not in self._left_out:
+                return message
+        return None

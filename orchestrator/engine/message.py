@@ -32,10 +32,12 @@ class Received:
     """The messages that a stream has received so far, per sender, as ranges."""
 
     def __init__(self) -> None:
+        self.count = 0
         self._ranges: dict[str, list[list[int]]] = {}
 
     def add(self, message: Message) -> None:
         """Count a message; those of one sender mostly arrive in the order of their numbers."""
+        self.count += 1
         for origin in message.origins:
             sender, _, rest = origin.rpartition("#")
             number = int(rest.partition("/")[0])

@@ -12,6 +12,8 @@ text's length, four of the payload's length, then text and payload.
     done      text: the request whose call has ended
     dead      text: the request that failed and was skipped
     taken     text: a message that was written to a stream of requests
+    closed    a stream of requests has ended before its input; number: of answers given until then;
+              text: a message that was taken and did not get into it
     finished  the operation has ended
 """
 
@@ -20,7 +22,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -47,6 +49,7 @@ class _Type(IntEnum):
     TAKEN = 3
     FINISHED = 4
     DEAD = 5
+    CLOSED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,16 @@ class StepHistory:
 
     outputs: by number; an answer that was given again stands where it first stood. done: requests
     whose calls have ended. dead: requests that failed and were skipped. taken: messages written to
-    the stream of requests.
+    the stream of requests. closed: those written to streams that had ended before the input did,
+    with `closed_answers` answers in all.
     """
 
     outputs: dict[int, Emitted] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
     taken: list[str] = field(default_factory=list)
+    closed: set[str] = field(default_factory=set)
+    closed_answers: int = 0
     finished: bool = False
 
     def answers(self) -> dict[str, list[Emitted]]:
@@ -80,6 +86,18 @@ class StepHistory:
         for output in self.outputs.values():
             found["+".join(output.parents)].append(output)
         return found
+
+    def close(self, answers: int, left: str) -> None:
+        """Let the stream of requests so far be over, but for a message that was left."""
+        self.closed.update(self.taken)
+        self.closed.discard(left)
+        self.taken.clear()
+        self.closed_answers = answers
+
+    def forget_dead_letters(self) -> None:
+        """Let what has failed count as not yet tried."""
+        self.closed -= self.dead
+        self.dead.clear()
 
 
 class MessageLog:
@@ -91,21 +109,25 @@ class MessageLog:
 
     def __init__(self, path: Path, plan: Plan, *, redrive: bool = False) -> None:
         self._path = path
+        self._plan = plan
+        self._kept: Counter[int] = Counter()
         self._steps = {step.key: index for index, step in enumerate(plan.steps)}
         self._keys = [step.key for step in plan.steps]
         self._header = json.dumps({"digest": plan.digest, "steps": self._keys})
         self.histories: dict[str, StepHistory] = defaultdict(StepHistory)
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            end = self._read()
+            end = self._read(0)
             os.ftruncate(self._file, end)
             os.lseek(self._file, end, os.SEEK_SET)
         except OSError as error:
             raise SettingsError(f"cannot open {path}: {error.strerror}") from error
         if end == 0:
             self._append(_Type.HEADER, 0, text=self._header)
+        # Where what an earlier attempt has kept ends, if its dead letters are tried again.
+        self._redriven_at = end if redrive else 0
         if redrive:
-            self._forget_dead_letters(plan)
+            self._forget_dead_letters()
 
     def emitted(self, step: Step, message: Message) -> None:
         """Keep an answer before it is sent on."""
@@ -125,9 +147,29 @@ class MessageLog:
         """Keep that a message is about to be written to the stream of requests."""
         self._append(_Type.TAKEN, self._steps[step.key], text=message)
 
+    def closed(self, step: Step, answers: int, left: str) -> None:
+        """Keep that a stream of requests has ended before its input, after so many answers in all.
+
+        left: a message that was taken and did not get into the stream, if any.
+        """
+        self._append(_Type.CLOSED, self._steps[step.key], answers, left)
+
     def finished(self, step: Step) -> None:
         """Keep that an operation has ended."""
         self._append(_Type.FINISHED, self._steps[step.key])
+
+    def kept(self, node: str) -> int:
+        """Return how much has been kept of a node's operations since the log was opened."""
+        prefix = f"{node}."
+        return sum(n for step, n in self._kept.items() if self._keys[step].startswith(prefix))
+
+    def read_again(self) -> None:
+        """Let the histories say what has been kept until now, as if the log were opened anew."""
+        self.histories = defaultdict(StepHistory)
+        if self._redriven_at:
+            self._read(0, self._redriven_at)
+            self._forget_dead_letters()
+        self._read(self._redriven_at)
 
     def payload(self, output: Emitted) -> bytes:
         """Return the bytes of an answer."""
@@ -150,6 +192,7 @@ class MessageLog:
         head = _RECORD.pack(kind, step, number, len(encoded), len(payload))
         parts: Sequence[bytes] = [head + encoded, payload] if payload else [head + encoded]
         size = len(head) + len(encoded) + len(payload)
+        self._kept[step] += 1
         try:
             written = os.writev(self._file, parts)
             if written < size:  # a signal, or a disk that has just filled
@@ -159,10 +202,10 @@ class MessageLog:
         except OSError as error:
             raise SettingsError(f"cannot write {self._path}: {error.strerror}") from error
 
-    def _read(self) -> int:
-        """Read all whole records; return where the last one ends."""
-        end = 0
-        for kind, step, number, text, start, finish in self._records():
+    def _read(self, begin: int, until: int | None = None) -> int:
+        """Read all whole records from a position on; return where the last one ends."""
+        end = begin
+        for kind, step, number, text, start, finish in self._records(begin, until):
             if kind is _Type.HEADER:
                 if text != self._header:
                     raise SettingsError(f"{self._path} belongs to another pipeline")
@@ -179,22 +222,27 @@ class MessageLog:
                     history.dead.add(text)
                 elif kind is _Type.TAKEN:
                     history.taken.append(text)
+                    history.dead.discard(text)
+                elif kind is _Type.CLOSED:
+                    history.close(number, text)
                 else:
                     history.finished = True
             end = finish
         return end
 
-    def _forget_dead_letters(self, plan: Plan) -> None:
-        graph = nx.DiGraph([(link.source, link.target) for link in plan.links])
+    def _forget_dead_letters(self) -> None:
+        graph = nx.DiGraph([(link.source, link.target) for link in self._plan.links])
         for key in [key for key, history in self.histories.items() if history.dead]:
-            self.histories[key].dead.clear()
+            self.histories[key].forget_dead_letters()
             behind = nx.descendants(graph, key) if key in graph else set()
             for affected in {key, *behind}:
                 self.histories[affected].finished = False
 
-    def _records(self) -> Iterator[tuple[_Type, int, int, str, int, int]]:
+    def _records(
+        self, position: int, until: int | None
+    ) -> Iterator[tuple[_Type, int, int, str, int, int]]:
         """Yield type, step, number, text, and where the payload begins and ends."""
-        size, position = os.fstat(self._file).st_size, 0
+        size = os.fstat(self._file).st_size if until is None else until
         while position + _RECORD.size <= size:
             head = os.pread(self._file, _RECORD.size, position)
             kind, step, number, text_length, length = _RECORD.unpack(head)

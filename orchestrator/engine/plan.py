@@ -22,10 +22,13 @@ class Step:
     """One operation of one node in use.
 
     service: full name for the gRPC path. source, sink: the input, the output message has no
-    fields. output_message: full name of what it emits. timeout_s: of a call, or None for the
-    setting. concurrency: unary calls at once. ordered: whether answers keep the order of requests.
-    iterations: how often a unary source is called at most. literals: part of every request, the
-    values that the pipeline gives to fields; all of it for a source.
+    fields. input_message, output_message: full names of what it takes and emits. timeout_s: of a
+    call, or None for the setting. concurrency: unary calls at once. ordered: whether answers keep
+    the order of requests. deterministic: whether equal requests have equal answers.
+    iterations: how often a source is called at most; without it one of a stream is called once,
+    except in live runs. ends_when_empty: whether an answer without content ends a unary source.
+    literals: part of every request, the values that the pipeline gives to fields; all of it for a
+    source.
     """
 
     node: str
@@ -35,14 +38,17 @@ class Step:
     server_streaming: bool = False
     source: bool = False
     sink: bool = False
+    input_message: str = ""
     output_message: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     timeout_s: float | None = None
     concurrency: int = 1
     ordered: bool = True
     idempotent: bool = False
+    deterministic: bool = False
     on_error: OnError = OnError.FAIL
     iterations: int | None = None
+    ends_when_empty: bool = False
     literals: bytes = b""
 
     @property
@@ -68,7 +74,8 @@ class NodePlan:
     image: the reference that containers are made of, with registry and tag or digest. replicas:
     how many processes or containers of it share the calls. cpu: cores; memory_bytes, gpus: of one
     replica. shared_folder: where the container expects the shared folder, if not where
-    SHARED_FOLDER_PATH says.
+    SHARED_FOLDER_PATH says. local_paths: those parameters that are paths of this machine, by their
+    names.
     """
 
     name: str
@@ -84,6 +91,7 @@ class NodePlan:
     memory_bytes: int = 1024**3
     gpus: int = 0
     shared_folder: str = ""
+    local_paths: Mapping[str, str] = field(default_factory=dict)
 
 
 class PlanLink(NamedTuple):

@@ -1,4 +1,8 @@
-"""One run: start the components, let every worker work, stop, and say how it went."""
+"""One run: start the components, let every worker work, stop, and say how it went.
+
+When a component dies meanwhile, it is started again, and the workers of all operations are made
+anew. They go on from the message log, as after `eoloom resume`, while the other components stay.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +16,25 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import grpc
-
 from orchestrator.backends.base import Backend
-from orchestrator.engine.calls import Caller, open_channel, wait_until_ready
+from orchestrator.engine.call_memory import CallMemory
+from orchestrator.engine.calls import OF_DEATH, Caller
 from orchestrator.engine.cycles import Cycle, find_cycles
+from orchestrator.engine.healing import Healing
+from orchestrator.engine.instruments import UNWATCHED, Instruments
 from orchestrator.engine.link import Inlet, Link, Outlet
 from orchestrator.engine.memory import StepMemory
 from orchestrator.engine.message_log import MessageLog
-from orchestrator.engine.plan import NodePlan, Plan, Step
-from orchestrator.engine.streams import AnswerStreamWorker, RequestStreamWorker
+from orchestrator.engine.nodes import Nodes
+from orchestrator.engine.open_calls import OpenCalls
+from orchestrator.engine.plan import Plan, Step
+from orchestrator.engine.request_streams import RequestStreamWorker
+from orchestrator.engine.streams import AnswerStreamWorker
 from orchestrator.engine.tasks import first_error
 from orchestrator.engine.unary import PollWorker, UnaryWorker
-from orchestrator.engine.worker import Counts, Record, Surroundings, Worker
+from orchestrator.engine.worker import Counts, Record, SourcePosition, Surroundings, Worker
 from orchestrator.errors import (
     ComponentDiedError,
-    ComponentNotReadyError,
     NodeError,
     OperationError,
     OrchestratorError,
@@ -65,7 +72,8 @@ class Run:
     """One execution of a plan in batch mode.
 
     record: called with every message that is emitted. log: what it keeps of its messages, and what
-    an earlier attempt has kept; without one the run cannot be resumed.
+    an earlier attempt has kept; without one the run cannot be resumed. call_memory: what earlier
+    runs have computed; without one every operation is called. instruments: watch the calls.
     """
 
     def __init__(
@@ -78,15 +86,22 @@ class Run:
         observer: Observer,
         settings: OrchestratorSettings,
         log: MessageLog | None = None,
+        call_memory: CallMemory | None = None,
+        instruments: Instruments = UNWATCHED,
     ) -> None:
         self.id = id
+        self._instruments = instruments
+        self._call_memory = call_memory
         self._log = log
         self._plan = plan
-        self._backend = backend
         self._record = record
         self._observer = observer
+        self._observer_failed = False
         self._settings = settings
-        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._nodes = Nodes(plan, backend, settings, self._tell)
+        self._healing = Healing(plan, settings.restarts, log)
+        self._open_calls = OpenCalls()
+        self._positions: dict[str, SourcePosition] = defaultdict(SourcePosition)
         self._workers: list[Worker] = []
         self._cycles: tuple[Cycle, ...] = ()
 
@@ -99,9 +114,8 @@ class Run:
         self._tell("", "", Kind.RUN_STARTED, pipeline=self._plan.name, digest=self._plan.digest)
         state, message, failed = State.SUCCEEDED, "", ""
         try:
-            await self._start()
-            self._make_workers()
-            await self._work()
+            await self._nodes.start()
+            await self._work_and_heal()
             self._tell_if_nothing_came()
         except asyncio.CancelledError:
             state, message = State.CANCELLED, "the run was stopped"
@@ -121,39 +135,41 @@ class Run:
         self._tell("", "", Kind.RUN_ENDED, state=state, message=message, seconds=seconds)
         return Outcome(state, message, failed, counts, seconds)
 
-    async def _start(self) -> None:
-        """Start all components side by side and wait until each serves."""
-        await first_error(self._start_node(node) for node in self._plan.nodes)
+    async def _work_and_heal(self) -> None:
+        """Let all workers work; after a component's death it is started again, and they go on."""
+        while True:
+            self._make_workers()
+            try:
+                await self._work()
+            except NodeError as error:
+                told = self._healing.admit(error, answered=self._answered(error.node))
+                self._tell(error.node, "", Kind.NOTICE, message=told)
+                await self._heal(error)
+            else:
+                return
 
-    async def _start_node(self, node: NodePlan) -> None:
-        started = time.monotonic()
-        self._tell(
-            node.name, "", Kind.NODE_STARTING, component=node.component, version=node.version
-        )
-        address = await self._backend.start(node)
-        channel = open_channel(address, self._settings.max_message_bytes)
-        self._channels[node.name] = channel
-        ready = asyncio.create_task(wait_until_ready(channel, self._settings.start_timeout_s))
-        death = asyncio.create_task(self._backend.died(node.name))
+    def _answered(self, node: str) -> int:
+        """Return how much a component has answered since the workers were made."""
+        counts = [worker.counts for worker in self._workers if worker.step.node == node]
+        return sum(count.answered - count.repeated for count in counts)
+
+    async def _heal(self, error: NodeError) -> None:
+        await self._open_calls.forget(error.node)
+        for step in self._plan.steps:
+            if step.node == error.node:
+                self._positions.pop(step.key, None)
         try:
-            await asyncio.wait({ready, death}, return_when=asyncio.FIRST_COMPLETED)
-            if not ready.done():
-                raise ComponentDiedError(node.name, f"did not start: {await death}")
-            await ready
-        except TimeoutError as error:
-            raise ComponentNotReadyError(
-                node.name,
-                f"{node.component} did not become healthy within "
-                f"{self._settings.start_timeout_s:g} s (EOLOOM_START_TIMEOUT_S)",
-            ) from error
-        finally:
-            ready.cancel()
-            death.cancel()
-            await asyncio.gather(ready, death, return_exceptions=True)
-        self._tell(node.name, "", Kind.NODE_READY, seconds=time.monotonic() - started)
+            await self._nodes.start_again(error.node)
+        except NodeError as again:
+            raise ComponentDiedError(
+                error.node, f"{error.reason}; then it {again.reason}"
+            ) from again
+        if self._log is not None:
+            await asyncio.to_thread(self._log.read_again)  # it may be long
+        self._healing.restarted(error.node)
 
     def _make_workers(self) -> None:
-        settings = self._settings
+        settings, heals = self._settings, self._healing.is_possible
         links = [
             Link(settings.queue_messages, settings.queue_bytes, link.parts)
             for link in self._plan.links
@@ -163,27 +179,39 @@ class Run:
         for planned, link in zip(self._plan.links, links, strict=True):
             incoming[planned.target][planned.group].append(link)
             outgoing[planned.source].append(link)
-        self._workers = [
-            _worker_of(step)(
-                step,
-                Surroundings(
-                    caller=Caller(step, self._channels[step.node], self.id, settings),
-                    inlet=Inlet(list(incoming[step.key].values())),
-                    outlet=Outlet(outgoing[step.key]),
-                    memory=StepMemory(step, self._log),
-                    tell=self._tell_of_step,
-                    record=self._record,
-                    live_pause_s=settings.live_pause_s if self._plan.live else None,
+        self._workers = []
+        for step in self._plan.steps:
+            replicas = self._nodes.replicas[step.node]
+            surroundings = Surroundings(
+                caller=Caller(
+                    step,
+                    replicas,
+                    self.id,
+                    settings,
+                    live=self._plan.live,
+                    instrument=self._instruments.of_step(step),
                 ),
+                inlet=Inlet(list(incoming[step.key].values())),
+                outlet=Outlet(outgoing[step.key]),
+                memory=StepMemory(step, self._log),
+                tell=self._tell_of_step,
+                record=self._record,
+                live_pause_s=settings.live_pause_s if self._plan.live else None,
+                call_memory=self._call_memory.of(step) if self._call_memory else None,
+                concurrency=step.concurrency * replicas.count,
+                open_calls=self._open_calls if heals else None,
+                death_news_s=_DEATH_NEWS_S if heals else 0.0,
+                position=self._positions[step.key],
             )
-            for step in self._plan.steps
-        ]
+            self._workers.append(_worker_of(step)(step, surroundings))
         self._cycles = tuple(find_cycles(self._plan, links, self._workers))
 
     async def _work(self) -> None:
         """Let all workers work; the first failure, or a dead component, ends the others."""
         ticker = asyncio.create_task(self._tell_counts())
-        deaths = [asyncio.create_task(self._fail_on_death(node.name)) for node in self._plan.nodes]
+        deaths = [
+            asyncio.create_task(self._nodes.fail_on_death(node.name)) for node in self._plan.nodes
+        ]
         quiet_s = self._settings.cycle_quiet_s
         work = asyncio.create_task(
             first_error(
@@ -199,7 +227,7 @@ class Run:
                 await next(iter(done))
             await work
         except OperationError as error:
-            if error.code is grpc.StatusCode.UNAVAILABLE:
+            if error.code in OF_DEATH:
                 await self._news_of_death(error.node)
             raise
         finally:
@@ -217,24 +245,18 @@ class Run:
             Kind.OPERATION_ENDED,
             received=counts.received,
             answered=counts.answered,
+            cached=counts.cached,
             seconds=counts.seconds,
         )
-
-    async def _fail_on_death(self, node: str) -> None:
-        raise ComponentDiedError(node, await self._backend.died(node))
 
     async def _news_of_death(self, node: str) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DEATH_NEWS_S):
-                await self._fail_on_death(node)
+                await self._nodes.fail_on_death(node)
 
     async def _stop(self) -> None:
-        await asyncio.gather(
-            *(channel.close() for channel in self._channels.values()), return_exceptions=True
-        )
-        await self._backend.stop()
-        for node in self._channels:
-            self._tell(node, "", Kind.NODE_STOPPED)
+        await self._open_calls.close()
+        await self._nodes.stop()
 
     async def _tell_counts(self) -> None:
         told: dict[str, dict[str, Any]] = {}
@@ -263,8 +285,10 @@ class Run:
         try:
             self._observer(Event(self.id, kind, node, operation, detail))
         except Exception:
-            # Whoever watches must not be able to end a run.
-            logger.exception("an observer failed")
+            # Whoever watches must not be able to end a run, nor to fill a log.
+            if not self._observer_failed:
+                logger.exception("the observer failed; further failures of it are not logged")
+            self._observer_failed = True
 
 
 def _worker_of(step: Step) -> type[Worker]:

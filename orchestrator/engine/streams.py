@@ -1,17 +1,17 @@
-"""Workers of operations with a stream on either side."""
+"""What workers of streams share, and the worker of operations that answer with a stream."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from typing import Any
 
 import grpc
 
-from orchestrator.engine.calls import ComponentStatus
-from orchestrator.engine.memory import OrderedInlet
-from orchestrator.engine.message import Message, Received
+from orchestrator.engine.call_memory import Answer
+from orchestrator.engine.calls import ComponentStatus, notices_of
 from orchestrator.engine.worker import Worker
 from orchestrator.errors import OperationError
 
@@ -52,7 +52,7 @@ class StreamWorker(Worker):
 
 
 class AnswerStreamWorker(StreamWorker):
-    """Makes one call per message, each answered with a stream; a source is called once."""
+    """Makes one call per message, each answered with a stream; a source is mostly called once."""
 
     async def _work(self) -> None:
         if self.step.source:
@@ -66,80 +66,71 @@ class AnswerStreamWorker(StreamWorker):
             try:
                 await self._call(request.payload, request.origins, request.id)
             except OperationError as error:
-                if not self._skip(request, error):
+                if not await self._skip(request, error):
                     raise
             else:
                 self._memory.keep_done(request)
 
     async def _source(self) -> None:
-        """Call a source once, or in a live run again and again."""
-        await self._call(b"", ())
-        while self._live_pause_s is not None:
-            await asyncio.sleep(self._live_pause_s)
-            await self._call(b"", (), index=self.counts.answered)
+        """Call a source once, in a live run again and again, or as often as the plan says."""
+        limit = self.step.iterations
+        if limit is None and self._live_pause_s is None:
+            limit = 1
+        if limit is None:
+            # Without end there is no first call to begin with again: what it gave stands.
+            for message in self._memory.replay():
+                await self._forward(message, repeated=True)
+        for number in itertools.count(1):
+            await self._patiently()
+            if number == limit:
+                return
+            if self._live_pause_s is not None:
+                await asyncio.sleep(self._live_pause_s)
+
+    async def _patiently(self) -> None:
+        """Call a source; again if it fails for a while before it has given anything.
+
+        In a live run what it has given before does not matter: it is called again all the same.
+        """
+        failures = 0
+        while True:
+            before = self.counts.answered
+            try:
+                await self._call(b"", (), index=before)
+            except OperationError as error:
+                gave = self.counts.answered > before
+                failures = 1 if gave else failures + 1
+                if gave and self._live_pause_s is None:
+                    raise
+                if not self._caller.may_be_tried_again(failures, error):
+                    raise
+                self._retried(failures, error)
+                await self._caller.pause(failures)
+            else:
+                return
 
     async def _call(
         self, payload: bytes, parents: tuple[str, ...], request: str = "", index: int = 0
     ) -> None:
+        remembered = self._call_memory() if self._call_memory else None
+        if remembered is not None:
+            remembered.add(self.step.literals + payload)
+            if (known := await remembered.recall()) is not None:
+                self.counts.cached += 1
+                self._tell_again(known.notices)
+                for number, given in enumerate(known.answers, index):
+                    await self._forward(
+                        self._memory.message(given.payload, parents, request=request, index=number)
+                    )
+                return
         call = self._caller.stream(self.step.literals + payload)
         async with self._watched(call):
             async for answer in call:
                 self._touched = time.monotonic()
                 message = self._memory.message(answer, parents, request=request, index=index)
                 index += 1
+                if remembered is not None:
+                    remembered.answered(Answer(answer))
                 await self._forward(message)
-
-
-class RequestStreamWorker(StreamWorker):
-    """Makes one call that takes all input as a stream, half-closed at the end of data."""
-
-    async def _work(self) -> None:
-        call = self._caller.requests()
-        received = Received()
-        fed = asyncio.Event()
-        feed = asyncio.create_task(self._feed(call, received, fed))
-        try:
-            async with self._watched(call):
-                await self._answers(call, received)
-            if not fed.is_set():
-                self.inlet.abandon()
-        finally:
-            feed.cancel()
-            await asyncio.gather(feed, return_exceptions=True)
-
-    async def _answers(self, call: Any, received: Received) -> None:
-        index = 0
-        async for payload in call:
-            self._touched = time.monotonic()
-            if self.step.sink:
-                self.counts.answered += 1
-                continue
-            message = self._memory.message(payload, received.parents(), index=index)
-            index += 1
-            await self._forward(message)
-
-    async def _feed(self, call: Any, received: Received, fed: asyncio.Event) -> None:
-        """Write everything that arrives; what had been written before comes first."""
-        if self.step.source:
-            await self._write(call, Message(b"", ""))
-        else:
-            before = self._memory.taken
-            known = set(before)
-            inlet = OrderedInlet(self.inlet, before) if before else self.inlet
-            while (message := self._taken(await inlet.get())) is not None:
-                received.add(message)
-                if message.id not in known:
-                    self._memory.keep_taken(message)
-                if not await self._write(call, message):
-                    return  # whoever reads the answers learns why the call has ended
-        fed.set()
-        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            await call.done_writing()
-
-    async def _write(self, call: Any, message: Message) -> bool:
-        try:
-            await call.write(self.step.literals + message.payload)
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            return False
-        self._touched = time.monotonic()
-        return True
+        if remembered is not None:
+            await remembered.keep(await notices_of(call))

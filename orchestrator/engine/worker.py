@@ -1,23 +1,26 @@
 """A worker: takes what arrives at an operation, calls it, and sends on what it answers.
 
-Here is what all forms share; `unary` and `streams` hold one worker per form. A worker ends when its
-senders have ended and its last answers are taken.
+Here is what all forms share; `unary`, `streams` and `request_streams` hold one worker per form. A
+worker ends when its senders have ended and its last answers are taken.
 """
 
 from __future__ import annotations
 
 import abc
+import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 
-from orchestrator.engine.calls import Caller
+from orchestrator.engine.call_memory import OpenCall
+from orchestrator.engine.calls import OF_DEATH, Caller
 from orchestrator.engine.link import Inlet, Outlet
 from orchestrator.engine.memory import StepMemory
 from orchestrator.engine.message import Message
+from orchestrator.engine.open_calls import OpenCalls
 from orchestrator.engine.plan import OnError, Step
 from orchestrator.errors import OperationError
 from orchestrator.events import Kind
@@ -30,7 +33,11 @@ Record = Callable[[Step, Message], None]
 
 @dataclass
 class Counts:
-    """What an operation has done so far. repeated: messages given from an earlier attempt."""
+    """What an operation has done so far.
+
+    repeated: messages given from an earlier attempt. cached: calls that were not made, because an
+    earlier run had made them.
+    """
 
     received: int = 0
     answered: int = 0
@@ -39,14 +46,31 @@ class Counts:
     in_flight: int = 0  # taken and not yet answered, or streams that are open
     failed: int = 0
     repeated: int = 0
+    cached: int = 0
     started_at: float | None = None
     seconds: float = 0.0
     ended: bool = False
 
 
+@dataclass
+class SourcePosition:
+    """How much of what a unary source has given in all, its process has given since its start.
+
+    One that is started again begins anew; one that stays goes on, whatever happens to the others.
+    """
+
+    given: int = 0
+
+
 @dataclass(frozen=True)
 class Surroundings:
-    """What a worker works with: its caller, its links, and whom it tells of what it does."""
+    """What a worker works with: its caller, its links, and whom it tells of what it does.
+
+    concurrency: unary calls at once, over all replicas. open_calls: keeps calls under way where
+    the run may heal. death_news_s: how long to wait, before a message is given up whose component
+    does not answer, for the news that the component has died. call_memory: opens a call in the
+    memory across runs; None where each call must be made. position: of a unary source.
+    """
 
     caller: Caller
     inlet: Inlet
@@ -55,6 +79,11 @@ class Surroundings:
     tell: Tell
     record: Record
     live_pause_s: float | None = None  # before a live run's source is called again
+    concurrency: int = 1
+    open_calls: OpenCalls | None = None
+    death_news_s: float = 0.0
+    call_memory: OpenCall | None = None
+    position: SourcePosition = field(default_factory=SourcePosition)
 
 
 class Worker(abc.ABC):
@@ -70,6 +99,11 @@ class Worker(abc.ABC):
         self._tell = surroundings.tell
         self._record = surroundings.record
         self._live_pause_s = surroundings.live_pause_s
+        self._concurrency = surroundings.concurrency
+        self._open_calls = surroundings.open_calls
+        self._death_news_s = surroundings.death_news_s
+        self._call_memory = surroundings.call_memory
+        self._position = surroundings.position
         self._touched = time.monotonic()
 
     def is_quiet(self, quiet_s: float) -> bool:
@@ -137,14 +171,44 @@ class Worker(abc.ABC):
                 f"{message.id} is no message of its type: {error}",
             ) from error
 
+    def _tell_again(self, notices: Sequence[str]) -> None:
+        """Tell the warnings of a call that was not made because an earlier run had made it."""
+        for notice in notices:
+            self._tell(self.step, Kind.NOTICE, {"message": notice})
+
+    async def _call_unary(
+        self, payload: bytes, request: str = "", notices: list[str] | None = None
+    ) -> bytes:
+        """Return the answer to one request, by its id. Raises OperationError."""
+
+        async def call() -> bytes:
+            message = self.step.literals + payload
+            return await self._caller.unary(message, self._retried, notices)
+
+        if self._open_calls is None:
+            return await call()
+        return await self._open_calls.answer(self.step, request, payload, call)
+
     def _retried(self, attempt: int, error: OperationError) -> None:
         self._tell(self.step, Kind.RETRY, {"attempt": attempt, "message": str(error)})
 
-    def _skip(self, message: Message, error: OperationError) -> bool:
+    async def _skip(self, message: Message, error: OperationError) -> bool:
         """Make a dead letter of a failed message where the pipeline says so."""
+        if not await self._may_skip(error):
+            return False
+        self._make_dead_letter(message.id, error)
+        return True
+
+    async def _may_skip(self, error: OperationError) -> bool:
+        """Whether what has failed is given up; not where its component has died meanwhile."""
         if self.step.on_error != OnError.SKIP:
             return False
+        if error.code in OF_DEATH:
+            # If it has, the run ends or starts it again, and this worker is cancelled.
+            await asyncio.sleep(self._death_news_s)
+        return True
+
+    def _make_dead_letter(self, message: str, error: OperationError) -> None:
         self.counts.failed += 1
         self._memory.keep_dead(message)
-        self._tell(self.step, Kind.DEAD_LETTER, {"input": message.id, "message": str(error)})
-        return True
+        self._tell(self.step, Kind.DEAD_LETTER, {"input": message, "message": str(error)})

@@ -45,6 +45,12 @@ class Script:
         await asyncio.sleep(delays[(number - 1) % len(delays)])
         return number
 
+    async def open(self) -> None:
+        """Count the opening of a stream; fail where the script says so."""
+        number = Script.seen["open"] = Script.seen.get("open", 0) + 1
+        if number in self.params.get("fail_to_open_at", ()):
+            await self.context.abort(grpc.StatusCode.UNAVAILABLE, f"cannot open {number}")
+
     def note(self, request: bytes) -> None:
         """Write down that a request has come, where the test can read it."""
         if "notes" in self.params:
@@ -63,7 +69,7 @@ async def poll(_, context):
     if number > script.params["count"]:
         code = getattr(grpc.StatusCode, script.params.get("end", "NOT_FOUND"))
         await context.abort(code, "no more")
-    return f"m{number}".encode()
+    return b"same" if script.params.get("same") else f"m{number}".encode()
 
 
 async def produce(_, context):
@@ -121,6 +127,7 @@ async def gather(requests, context):
 async def pair(requests, context):
     """Stream to stream: each message joined with the one before it."""
     script = Script("pair", context)
+    await script.open()
     before = None
     async for request in requests:
         await script.act()

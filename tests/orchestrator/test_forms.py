@@ -96,7 +96,7 @@ async def test_two_operations_of_one_node_share_its_process(execute: Execute) ->
 
 
 async def test_calls_at_once_keep_the_order_of_their_requests(execute: Execute) -> None:
-    slow_first = [0.2, 0.01, 0.01, 0.01]
+    slow_first = [0.2, 0.1, 0.1, 0.1]
     plan = make_plan(
         [
             step("source", "produce", count=8),
@@ -106,8 +106,25 @@ async def test_calls_at_once_keep_the_order_of_their_requests(execute: Execute) 
     )
     execution = await execute(plan)
     assert execution.emitted["work.relay"] == [f"m{i}".encode() for i in range(1, 9)]
-    # Two slow ones of 0.2 s one after another, each beside three quick ones, would take 0.46 s.
-    assert execution.outcome.counts["work.relay"].seconds < 0.44
+    # Twice four at once take 0.4 s, all one after another 1 s.
+    assert execution.outcome.counts["work.relay"].seconds < 0.8
+
+
+async def test_answers_may_leave_as_they_come(execute: Execute) -> None:
+    """Where the manifest says that their order does not matter, nobody waits for a slow one."""
+    plan = make_plan(
+        [
+            step("source", "produce", count=8),
+            step(
+                "work", "relay", {"concurrency": 4, "ordered": False}, delays_s=[0.5] + [0.01] * 9
+            ),
+        ],
+        ["source.produce -> work.relay"],
+    )
+    execution = await execute(plan)
+    assert execution.emitted["work.relay"][-1] == b"m1"
+    assert sorted(execution.emitted["work.relay"]) == [f"m{i}".encode() for i in range(1, 9)]
+    assert execution.parents["work.relay#8"] == ("source.produce#1",)
 
 
 async def test_an_aggregator_without_input_is_still_asked(execute: Execute) -> None:

@@ -1,0 +1,111 @@
+"""The components of one run: started, waited for, watched and stopped, node by node."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from orchestrator.engine.channels import channel_security, open_channel, wait_until_ready
+from orchestrator.engine.replicas import Replicas
+from orchestrator.engine.tasks import first_error
+from orchestrator.errors import ChannelError, ComponentDiedError, ComponentNotReadyError
+from orchestrator.events import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.backends.base import Backend
+    from orchestrator.engine.plan import NodePlan, Plan
+    from orchestrator.settings import OrchestratorSettings
+
+
+class Tell(Protocol):
+    """Called with what happens to a node: its name, no operation, the kind and its detail."""
+
+    def __call__(self, node: str, operation: str, kind: Kind, **detail: Any) -> None:
+        """Tell."""
+        ...
+
+
+class Nodes:
+    """The components of a plan, started by a backend, and the channels to them."""
+
+    def __init__(
+        self, plan: Plan, backend: Backend, settings: OrchestratorSettings, tell: Tell
+    ) -> None:
+        self._plan = {node.name: node for node in plan.nodes}
+        self._backend = backend
+        self._settings = settings
+        self._tell = tell
+        self._replicas: dict[str, Replicas] = {}
+
+    @property
+    def replicas(self) -> Mapping[str, Replicas]:
+        """What answers, by node."""
+        return self._replicas
+
+    async def start(self) -> None:
+        """Start all components side by side and wait until each serves.
+
+        Raises NodeError for the first that does not.
+        """
+        await first_error(self._start(node) for node in self._plan.values())
+
+    async def start_again(self, node: str) -> None:
+        """Start a component that has died once more and wait until it serves.
+
+        Raises NodeError where it does not.
+        """
+        replicas = self._replicas.pop(node, None)
+        if replicas is not None:
+            await replicas.close()
+        await self._start(self._plan[node])
+
+    async def fail_on_death(self, node: str) -> None:
+        """Wait until a component dies. Raises ComponentDiedError then."""
+        raise ComponentDiedError(node, await self._backend.died(node))
+
+    async def stop(self) -> None:
+        """Stop all components; nothing of them stays."""
+        await asyncio.gather(*(replicas.close() for replicas in self._replicas.values()))
+        await self._backend.stop()
+        for node in self._replicas:
+            self._tell(node, "", Kind.NODE_STOPPED)
+
+    async def _start(self, node: NodePlan) -> None:
+        started = time.monotonic()
+        self._tell(
+            node.name, "", Kind.NODE_STARTING, component=node.component, version=node.version
+        )
+        security = channel_security(self._settings)
+        targets = await self._backend.start(node)
+        size = self._settings.max_message_bytes
+        channels = [open_channel(target, size, security) for target in targets]
+        self._replicas[node.name] = Replicas(channels, node.replicas)
+        timeout_s = self._settings.start_timeout_s
+        ready = asyncio.create_task(
+            first_error(wait_until_ready(channel, timeout_s) for channel in channels)
+        )
+        death = asyncio.create_task(self._backend.died(node.name))
+        try:
+            await asyncio.wait({ready, death}, return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                raise ComponentDiedError(node.name, f"did not start: {await death}")
+            await ready
+        except TimeoutError as error:
+            reason = f": {error}" if str(error) else ""
+            raise ComponentNotReadyError(
+                node.name,
+                f"{node.component} did not become healthy within "
+                f"{timeout_s:g} s (EOLOOM_START_TIMEOUT_S){reason}",
+            ) from error
+        except ChannelError as error:
+            raise ComponentNotReadyError(
+                node.name, f"{node.component} at {', '.join(targets)}: {error}"
+            ) from error
+        finally:
+            ready.cancel()
+            death.cancel()
+            await asyncio.gather(ready, death, return_exceptions=True)
+        self._tell(node.name, "", Kind.NODE_READY, seconds=time.monotonic() - started)
