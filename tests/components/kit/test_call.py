@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.kit.call import Call, CallCancelledError
+from components.kit.call import Call, CallCancelledError, encode_notices
 from components.kit.logs import JsonFormatter, TextFormatter, configure_logging, log_context
 from components.kit.storage import Storage
 from tests.components.kit.sums import Parameters
@@ -87,6 +87,19 @@ def test_a_warning_is_a_notice(call: Call[Parameters], caplog: pytest.LogCapture
     assert document["level"] == "WARNING"
     assert document["notice"] is True
     assert document["message"].startswith("baseline 05.09")
+
+
+def test_a_call_keeps_its_warnings_in_order(call: Call[Parameters]) -> None:
+    call.warn("first")
+    call.warn("zweite, größer")
+    assert json.loads(encode_notices(call.notices)) == ["first", "zweite, größer"]
+
+
+def test_warnings_that_metadata_cannot_hold_are_left_out() -> None:
+    encoded = encode_notices(["ö" * 1000] * 50)
+    assert len(encoded) <= 4000
+    assert json.loads(encoded) == ["ö" * 1000]
+    assert json.loads(encode_notices(["x" * 5000])) == []
 
 
 def make_record(message: str, *arguments: object) -> logging.LogRecord:

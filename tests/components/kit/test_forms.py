@@ -1,6 +1,7 @@
 """The four forms of rpc over real gRPC."""
 
 import asyncio
+import json
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -132,3 +133,30 @@ async def test_a_source_may_give_any_iterable(tmp_path: Path) -> None:
         client = Client(channel, SCENES)
         request = sample_scenes_pb2.GenerateRequest()
         assert [i.id async for i in client.generate(request)] == ["a", "b", "c"]
+
+
+class Warner(Sums):
+    """Warns of every number."""
+
+    def double(self, number: Any, call: Call[Any]) -> Any:
+        call.warn(f"{number.value} is odd")
+        return super().double(number, call)
+
+    def running(self, requests: Iterator[Any], call: Call[Any]) -> Iterator[Any]:
+        for number in requests:
+            call.warn(f"{number.value} is odd")
+            yield number
+
+
+async def test_a_call_ends_with_its_warnings(tmp_path: Path) -> None:
+    async with serving(Warner(), tmp_path) as channel:
+        client = Client(channel)
+        unary = client.double(Number(value=3))
+        await unary
+        stream = client.running(numbers(1, 3))
+        assert [answer.value async for answer in stream] == [1, 3]
+        quiet = client.total(numbers(1))
+        await quiet
+        ends = [dict(list(await call.trailing_metadata())) for call in (unary, stream, quiet)]
+    told = [json.loads(end.get("eoloom-notices-bin", "null")) for end in ends]
+    assert told == [["3 is odd"], ["1 is odd", "3 is odd"], None]
