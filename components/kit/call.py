@@ -23,6 +23,11 @@ P = TypeVar("P", bound=BaseModel)
 PARAMS_KEY = "eoloom-params"
 RUN_KEY = "eoloom-run"
 NODE_KEY = "eoloom-node"
+# In the metadata with which a call ends: its warnings, as a JSON array of texts.
+NOTICES_KEY = "eoloom-notices-bin"
+
+# Other orchestrators take 8 KiB of metadata only.
+_NOTICES_LIMIT_BYTES = 4000
 
 # Names become folder names, so nothing that could climb out of the shared folder.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -43,7 +48,8 @@ class Call(Generic[P]):
     """What a service method gets beside its message or messages.
 
     params: the validated parameters of this call. run, node, operation: whose call it is.
-    storage: where files are read and written. cancelled: set when the caller has gone.
+    storage: where files are read and written. cancelled: set when the caller has gone. notices:
+    the warnings so far.
     """
 
     params: P
@@ -52,6 +58,7 @@ class Call(Generic[P]):
     operation: str
     storage: Storage
     cancelled: threading.Event = field(default_factory=threading.Event)
+    notices: list[str] = field(default_factory=list)
     _reported_at: float = 0.0
 
     def progress(self, done: float, total: float, message: str = "") -> None:
@@ -66,12 +73,25 @@ class Call(Generic[P]):
 
     def warn(self, message: str) -> None:
         """Tell the user something that did not stop the work but that they should know."""
+        self.notices.append(message)
         logger.warning(message, extra={"notice": True})
 
     def check_cancelled(self) -> None:
         """Raise if the caller has gone, so that long work ends."""
         if self.cancelled.is_set():
             raise CallCancelledError
+
+
+def encode_notices(notices: Iterable[str]) -> bytes:
+    """Return the warnings of a call as metadata; those that do not fit are left out."""
+    text, chosen = b"[]", []
+    for notice in notices:
+        chosen.append(notice)
+        longer = json.dumps(chosen, ensure_ascii=False).encode("utf-8", "replace")
+        if len(longer) > _NOTICES_LIMIT_BYTES:
+            break
+        text = longer
+    return text
 
 
 def read_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:

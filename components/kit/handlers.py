@@ -15,7 +15,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -25,10 +25,12 @@ from pydantic import BaseModel
 
 from components.kit.call import (
     NODE_KEY,
+    NOTICES_KEY,
     PARAMS_KEY,
     RUN_KEY,
     Call,
     CallCancelledError,
+    encode_notices,
     parse_name,
     parse_params,
     read_metadata,
@@ -36,6 +38,7 @@ from components.kit.call import (
 from components.kit.errors import ComponentError, InputError, storage_error
 from components.kit.logs import log_context
 from components.kit.storage import Storage
+from components.kit.tracing import Tracing, Untraced
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +63,7 @@ class Operation(Generic[P]):
     """One rpc: its name, the method that does the work, and what a call of it needs.
 
     request, response: the message classes of the contract. component: the node's name where the
-    caller gives none. max_message_bytes: the largest answer.
+    caller gives none. max_message_bytes: the largest answer. service: full name, for traces.
     """
 
     name: str
@@ -72,6 +75,8 @@ class Operation(Generic[P]):
     shared_folder: Path
     executor: concurrent.futures.Executor
     max_message_bytes: int
+    service: str = ""
+    tracing: Tracing = field(default_factory=Untraced)
 
     def handler(
         self, *, client_streaming: bool, server_streaming: bool
@@ -107,6 +112,7 @@ class _Exchange(Generic[P]):
         self._context = context
         self._loop = asyncio.get_running_loop()
         self._cancelled = threading.Event()
+        self._notices: list[str] = []
 
     async def run(self, request: bytes | None, *, streaming: bool) -> bytes | None:
         """Do the work; `request` is None where requests come as a stream."""
@@ -121,6 +127,9 @@ class _Exchange(Generic[P]):
         if isinstance(outcome, _Failure):
             await self._context.abort(outcome.code, outcome.details)
             raise AssertionError("abort raises")  # pragma: no cover
+        if self._notices:
+            # Also in the log; with the answers they can be remembered together with them.
+            self._context.set_trailing_metadata(((NOTICES_KEY, encode_notices(self._notices)),))
         return outcome
 
     def _work(
@@ -131,7 +140,10 @@ class _Exchange(Generic[P]):
         run = metadata.get(RUN_KEY, "default")
         node = metadata.get(NODE_KEY, operation.component)
         output = None
-        with log_context(run=run, node=node, operation=operation.name):
+        with (
+            operation.tracing.call(operation.service, operation.name, metadata) as trace,
+            log_context(run=run, node=node, operation=operation.name, **trace.ids),
+        ):
             try:
                 call = Call(
                     params=parse_params(operation.params, metadata.get(PARAMS_KEY)),
@@ -140,6 +152,7 @@ class _Exchange(Generic[P]):
                     operation=operation.name,
                     storage=Storage(operation.shared_folder, node),
                     cancelled=self._cancelled,
+                    notices=self._notices,
                 )
                 output = call.storage.root / node
                 argument = self._requests() if request is None else self._decode(request)
@@ -148,7 +161,9 @@ class _Exchange(Generic[P]):
                     return self._encode(result)
                 self._send(result)
             except BaseException as error:  # noqa: BLE001 - each becomes a status, here only
-                return _failure(error, operation, output)
+                failure = _failure(error, operation, output)
+                trace.fail(failure.code, failure.details)
+                return failure
         return None
 
     def _requests(self) -> Iterator[Message]:

@@ -22,6 +22,9 @@ _CONTEXT: ContextVar[Mapping[str, str]] = ContextVar(
 # Extra fields of a record that travel in its JSON form.
 _EXTRAS = ("progress", "notice")
 
+# What of the context a person at a terminal reads; ids of traces are for machines.
+_PLACE = ("run", "node", "operation")
+
 
 class JsonFormatter(logging.Formatter):
     """A record as one line of JSON, with the call's context."""
@@ -52,7 +55,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         context = _CONTEXT.get()
-        place = "/".join(value for value in context.values() if value)
+        place = "/".join(filter(None, (context.get(name) for name in _PLACE)))
         return super().format(record) + (f" [{place}]" if place else "")
 
 

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ValidationError
 from components.kit.handlers import Operation
 from components.kit.logs import configure_logging
 from components.kit.settings import ComponentSettings
+from components.kit.tracing import open_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,9 @@ _MAX_METADATA_BYTES: Final = 1024 * 1024
 # What cancelled calls get to remove their temporary files; a computation that does not look
 # whether its caller has gone is not waited for.
 _UNWIND_S: Final = 1.0
+
+# What a receiver of traces gets to take the last of them.
+_FLUSH_S: Final = 2.0
 
 
 def serve(service: ServiceDescriptor, implementation: object, params: type[BaseModel]) -> None:
@@ -95,6 +99,7 @@ class ComponentServer:
     ) -> None:
         self._settings = settings
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="call")
+        self._tracing = open_tracing(_component_name(service))
         handlers = {
             rpc.name: _rpc_handler(
                 rpc,
@@ -108,6 +113,8 @@ class ComponentServer:
                     shared_folder=settings.shared_folder,
                     executor=self._executor,
                     max_message_bytes=settings.max_message_bytes,
+                    service=service.full_name,
+                    tracing=self._tracing,
                 ),
             )
             for rpc in service.methods
@@ -151,6 +158,8 @@ class ComponentServer:
             await asyncio.wait_for(
                 asyncio.to_thread(self._executor.shutdown, cancel_futures=True), _UNWIND_S
             )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.to_thread(self._tracing.flush), _FLUSH_S)
 
 
 def _rpc_handler(

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Removes from installed packages what no component uses: their own tests, type stubs, headers.
+set -eu
+find "$1" -type d \( -name tests -o -path '*/numpy/*/include' -o -name sample_data \) \
+    -path '*/site-packages/*' -prune -exec rm -rf {} +
+# scikit-image reads its stubs to import its parts (https://scientific-python.org/specs/spec-0001/).
+find "$1" -type f \( \( -name '*.pyi' ! -path '*/skimage/*' \) -o -name '*.pxd' -o -name '*.a' \) -path '*/site-packages/*' -delete

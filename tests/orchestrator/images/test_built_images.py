@@ -1,0 +1,259 @@
+"""The images themselves: what is in them, and that they run as they must."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from composer.flatten import flatten, licence_json
+from composer.registry import Registry
+from orchestrator.errors import ImageError
+from orchestrator.images.build import BuildOptions, BuiltImage, build_component, build_platform
+from orchestrator.images.engine import engine_images
+from orchestrator.images.progress import Progress
+from protos.common.v1.item_pb2 import Item
+from tests.docker_engine import LocalRegistry
+from tests.orchestrator.images.test_registry import ignore
+from ui.scaffold import create_component
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+NAMES = ("s2-change", "s2-preprocess", "sample-scenes", "stac-source")
+TIMEOUT_S = 60.0
+ANY_USER = "4321:8765"
+
+Images = dict[str, BuiltImage]
+StartContainer = Callable[..., tuple[Any, str]]
+
+
+@pytest.fixture
+def start(docker_engine: DockerClient) -> Iterator[StartContainer]:
+    """Start an image as restricted as a cluster does; return the container and its address."""
+    containers: list[Container] = []
+
+    def run(image: str, **options: Any) -> tuple[Container, str]:
+        container = docker_engine.containers.run(
+            image,
+            detach=True,
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            tmpfs={"/tmp": "mode=1777"},  # noqa: S108 - inside the container
+            ports={"8061/tcp": ("127.0.0.1", None)},
+            **options,
+        )
+        containers.append(container)
+        container.reload()
+        port = container.attrs["NetworkSettings"]["Ports"]["8061/tcp"][0]["HostPort"]
+        return container, f"127.0.0.1:{port}"
+
+    yield run
+    for container in containers:
+        container.remove(force=True, v=True)
+
+
+def wait_until_serving(address: str) -> None:
+    with grpc.insecure_channel(address) as channel:
+        grpc.channel_ready_future(channel).result(timeout=TIMEOUT_S)
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def content_of(container: Container, path: str) -> str:
+    stream, _ = container.get_archive(path)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+        file = tar.extractfile(path.rpartition("/")[2])
+        assert file is not None
+        return file.read().decode()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_component_serves_as_any_user_on_a_read_only_root(
+    name: str, component_images: Images, start: StartContainer
+) -> None:
+    container, address = start(component_images[name].reference, user=ANY_USER)
+    wait_until_serving(address)
+    component = Registry.discover().find(name)
+    with grpc.insecure_channel(address) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        question = reflection_pb2.ServerReflectionRequest(list_services="")
+        services = {s.name for s in next(stub.ServerReflectionInfo(iter([question])))
+                    .list_services_response.service}  # fmt: skip
+    assert component.contract.service in services
+    assert container.exec_run(["python", "-m", "components.kit.health"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_tells_its_contract_and_licence(
+    name: str, component_images: Images, start: StartContainer
+) -> None:
+    component = Registry.discover().find(name)
+    container, _ = start(component_images[name].reference)
+    assert content_of(container, "/model.proto") == flatten(component).text
+    assert content_of(container, "/license.json") == licence_json(component.manifest)
+    assert json.loads(content_of(container, "/license.json"))["keyword"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_is_labelled_and_unprivileged(
+    name: str, component_images: Images, docker_engine: DockerClient
+) -> None:
+    image = docker_engine.images.get(component_images[name].id)
+    config = image.attrs["Config"]
+    manifest = Registry.discover().find(name).manifest
+    assert image.labels["org.opencontainers.image.title"] == manifest.title
+    assert image.labels["org.opencontainers.image.version"] == manifest.version
+    assert image.labels["org.opencontainers.image.licenses"] == manifest.licence
+    assert image.labels["org.eoloom.component"] == name
+    assert config["User"] == "10001:10001"
+    assert set(config["ExposedPorts"]) == {"8061/tcp"}
+    assert "SHARED_FOLDER_PATH=/shared" in config["Env"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "python", "-m", "components.kit.health"]
+    assert name in {i.component for i in engine_images(docker_engine)}
+
+
+def test_nothing_of_the_build_stays_in_an_image(
+    component_images: Images, docker_engine: DockerClient
+) -> None:
+    reference = component_images["s2-change"].reference
+    script = (
+        "test ! -e /build && test ! -e /opt/pip && test ! -e /wheels && "
+        "! python -c 'import pip' 2>/dev/null && ls /app/components && "
+        "find / -xdev -name certificates.pem && find /opt -type d -name tests"
+    )
+    said = docker_engine.containers.run(
+        reference, ["-c", script], entrypoint="sh", remove=True, user="0"
+    ).decode()
+    assert set(said.split()) - {"__pycache__"} == {"__init__.py", "kit", "s2_change"}
+
+
+def test_an_operation_works_and_its_files_are_the_users(
+    component_images: Images, start: StartContainer, docker_engine: DockerClient
+) -> None:
+    container, address = start(component_images["sample-scenes"].reference, volumes=["/shared"])
+    wait_until_serving(address)
+    params = {"dates": ["2024-06-01"], "size": 128}
+    with grpc.insecure_channel(address) as channel:
+        generate = channel.unary_stream(
+            "/SampleScenes/generate", lambda message: b"", Item.FromString
+        )
+        metadata = (("eoloom-params", json.dumps(params)), ("eoloom-node", "scenes"))
+        [item] = list(generate(None, metadata=metadata, timeout=TIMEOUT_S))
+    assert item.collection == "sentinel-2-l2a"
+    owners = container.exec_run(["sh", "-c", "find /shared -type f -printf '%U\\n' | sort -u"])
+    assert owners.output.decode().split() == ["10001"]
+
+
+def test_a_component_ends_in_order_when_it_is_told_to(
+    component_images: Images, start: StartContainer
+) -> None:
+    container, address = start(component_images["stac-source"].reference)
+    wait_until_serving(address)
+    began = time.monotonic()
+    container.stop(timeout=20)
+    assert time.monotonic() - began < 15
+    assert container.wait()["StatusCode"] == 0
+
+
+def test_the_probe_fails_where_nobody_serves(
+    component_images: Images, docker_engine: DockerClient
+) -> None:
+    from docker.errors import ContainerError
+
+    with pytest.raises(ContainerError) as failed:
+        docker_engine.containers.run(
+            component_images["stac-source"].reference,
+            ["-m", "components.kit.health"],
+            entrypoint="python",
+            remove=True,
+        )
+    assert failed.value.exit_status == 1
+    assert b"UNAVAILABLE" in failed.value.stderr
+
+
+def test_a_second_build_changes_nothing(
+    component_images: Images, docker_engine: DockerClient, base_image: str
+) -> None:
+    reports: list[Progress] = []
+    again = build_component(
+        docker_engine,
+        Registry.discover().find("stac-source"),
+        BuildOptions("eoloom", base_image),
+        reports.append,
+    )
+    assert again == component_images["stac-source"]
+    assert reports[-1].done == reports[-1].total > 0
+
+
+def test_a_component_of_ones_own_is_built_and_answers(
+    tmp_path: Path, docker_engine: DockerClient, base_image: str, start: StartContainer
+) -> None:
+    create_component("burnt-area", tmp_path)
+    found = Registry.discover([tmp_path / "burnt-area"]).find("burnt-area")
+    built = build_component(docker_engine, found, BuildOptions("eoloom-tests", base_image), ignore)
+    container, address = start(built.reference, user=ANY_USER)
+    wait_until_serving(address)
+    assert content_of(container, "/model.proto") == flatten(found).text
+
+
+def test_a_failed_step_is_told_with_what_pip_said(
+    tmp_path: Path, docker_engine: DockerClient, base_image: str
+) -> None:
+    create_component("burnt-area", tmp_path)
+    (tmp_path / "burnt-area/requirements.txt").write_text("numpy==0.0.1\n")
+    found = Registry.discover([tmp_path / "burnt-area"]).find("burnt-area")
+    with pytest.raises(ImageError) as failed:
+        build_component(docker_engine, found, BuildOptions("eoloom-tests", base_image), ignore)
+    assert str(failed.value).startswith("cannot build eoloom-tests/burnt-area:0.1.0 at RUN ")
+    assert "numpy" in str(failed.value)
+
+
+def test_a_missing_base_image_is_told(docker_engine: DockerClient) -> None:
+    component = Registry.discover().find("stac-source")
+    options = BuildOptions("eoloom-tests", "127.0.0.1:1/absent:1")
+    with pytest.raises(ImageError, match="the base image cannot be pulled; name another by"):
+        build_component(docker_engine, component, options, ignore)
+
+
+@pytest.mark.parametrize("name", ["orchestrator", "ui"])
+def test_the_command_line_runs_in_its_images(
+    name: str, docker_engine: DockerClient, base_image: str
+) -> None:
+    built = build_platform(docker_engine, name, BuildOptions("eoloom", base_image), ignore)
+    said = docker_engine.containers.run(
+        built.reference,
+        ["components", "--json"],
+        remove=True,
+        read_only=True,
+        user=ANY_USER,
+        tmpfs={"/tmp": "mode=1777"},  # noqa: S108 - inside the container
+    )
+    assert set(NAMES) <= {c["name"] for c in json.loads(said)["components"]}
+
+
+def test_an_image_goes_to_a_registry_and_comes_back(
+    component_images: Images, docker_engine: DockerClient, image_registry: LocalRegistry,
+    start: StartContainer,
+) -> None:  # fmt: skip
+    from orchestrator.images.registry import resolve
+    from orchestrator.images.transfer import pull, push
+
+    name = f"{image_registry.host}/eoloom/stac-source:0.1.0"
+    pinned = push(docker_engine, component_images["stac-source"].reference, name, ignore)
+    docker_engine.images.remove(name)
+    assert resolve(name) == pinned
+    assert pull(docker_engine, pinned, ignore) == pinned
+    _, address = start(pinned)
+    wait_until_serving(address)
