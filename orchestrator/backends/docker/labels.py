@@ -1,0 +1,40 @@
+"""What everything that belongs to a run is marked with, so that it can be found and removed."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from typing import Any, Final
+
+RUN: Final = "org.eoloom.run"
+NODE: Final = "org.eoloom.node"
+OWNER: Final = "org.eoloom.owner"
+FOLDER: Final = "org.eoloom.folder"
+PROCESS: Final = "org.eoloom.process"
+
+OURS: Final = "org.eoloom.component"
+"""On the images of our components: they run unprivileged and with a read-only root."""
+
+
+def owner() -> str:
+    """Return `user@host`: engines are shared by users, and remote ones by machines."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without an entry
+        name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"
+
+
+def labels_of(run: str, folder: str, node: str = "") -> dict[str, str]:
+    """Return the labels of one thing.
+
+    folder: the run's, into which what lies in a volume is brought back.
+    """
+    labels = {RUN: run, OWNER: owner(), FOLDER: folder, PROCESS: str(os.getpid())}
+    return labels | ({NODE: node} if node else {})
+
+
+def matching(run: str) -> dict[str, Any]:
+    """Return the engine's filter for what belongs to a run."""
+    return {"label": f"{RUN}={run}"}
