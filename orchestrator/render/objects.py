@@ -1,0 +1,71 @@
+"""All objects of a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.render import labels
+from orchestrator.render.components import node_objects
+from orchestrator.render.context import Context, make_context
+from orchestrator.render.data import check_buckets, check_paths
+from orchestrator.render.network import network_policies
+from orchestrator.render.options import Orchestrator, RenderOptions
+from orchestrator.render.run_job import run_input, run_job
+
+if TYPE_CHECKING:
+    from composer.graph import Graph
+    from orchestrator.profiles import Profile
+
+
+def render(
+    graph: Graph, profile: Profile, options: RenderOptions | None = None
+) -> tuple[dict[str, Any], ...]:
+    """Return the objects of a pipeline at a site, the root first, in the order of applying them.
+
+    Equal arguments give equal objects. Raises ProfileError naming every question that the profile
+    leaves open, and RenderError for what cannot be deployed: a wrong option, a parameter that is a
+    path of this machine, more than a ConfigMap holds.
+    """
+    check_paths(graph)
+    check_buckets(graph, profile)
+    context = make_context(graph, profile, options or RenderOptions())
+    return tuple(_objects(context))
+
+
+def run_of(objects: tuple[dict[str, Any], ...]) -> str:
+    """Return the id of the run that rendered objects make."""
+    return str(objects[0]["metadata"]["annotations"][labels.RUN])
+
+
+def _objects(context: Context) -> Iterator[dict[str, Any]]:
+    yield run_input(context)
+    yield {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": context.metadata(context.name()),
+        "automountServiceAccountToken": False,
+    }
+    yield from network_policies(context)
+    if context.profile.storage.claim is None:
+        yield _claim(context)
+    for node in context.plan.nodes:
+        yield from node_objects(context, node)
+    if context.options.orchestrator is Orchestrator.JOB:
+        yield run_job(context)
+
+
+def _claim(context: Context) -> dict[str, Any]:
+    storage = context.profile.storage
+    description = "Runs, shared folders and results; kept when the pipeline is removed."
+    annotations = {labels.KEEP: "true", labels.DESCRIPTION: description}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": context.metadata(context.claim, annotations=annotations),
+        "spec": {
+            "accessModes": [storage.access_mode],
+            "storageClassName": storage.storage_class,
+            "resources": {"requests": {"storage": storage.size}},
+        },
+    }
