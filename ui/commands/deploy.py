@@ -1,0 +1,197 @@
+"""`eoloom deploy` and `eoloom undeploy`: a pipeline on a Kubernetes cluster, and away again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ui.commands.cluster_options import (
+    Context,
+    DeploymentArgument,
+    Namespace,
+    connected,
+    ends_by_interrupt,
+)
+from ui.commands.options import AsJson, ComponentFolders, Overrides, PipelineArgument
+
+if TYPE_CHECKING:
+    from orchestrator.backends.kubernetes.cluster import Cluster
+    from ui.output import Output
+
+DEPLOY_EPILOG = """
+[b]Examples[/b]
+
+  eoloom deploy examples/s2_change.yaml --profile creodias --dry-run
+
+  eoloom deploy examples/s2_change.yaml --profile creodias --namespace forest --context my-cluster
+"""
+
+UNDEPLOY_EPILOG = """
+[b]Examples[/b]
+
+  eoloom undeploy s2-change --namespace forest
+
+  eoloom undeploy s2-change --delete-results
+"""
+
+
+def deploy(
+    file: PipelineArgument,
+    *,
+    profile: Annotated[
+        str,
+        typer.Option(
+            "--profile",
+            "-p",
+            metavar="NAME",
+            help="The site: a profile that is shipped, or the file of another.",
+        ),
+    ] = "plain",
+    profile_values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--profile-set",
+            metavar="FIELD=VALUE",
+            help="Answer a question of the profile, such as storage.storage_class. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name", help="Of the deployment; else the pipeline's name.", show_default=False
+        ),
+    ] = "",
+    namespace: Namespace = "",
+    context: Context = "",
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Let the cluster check everything, show what would change, and stop."
+        ),
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until all components serve.")
+    ] = True,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait.")
+    ] = 900,
+    stop_run: Annotated[
+        bool,
+        typer.Option(
+            "--stop-run", help="Stop a run of an earlier deployment that is still at work."
+        ),
+    ] = False,
+    overrides: Overrides = None,
+    component_folders: ComponentFolders = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a pipeline on a Kubernetes cluster: its components, and a job that moves its messages.
+
+    Deploying again changes only what differs: an unchanged pipeline restarts nothing. With --json
+    progress goes to stderr.
+    """
+    import getpass
+
+    from composer.graph import compose
+    from composer.pipeline_file import load_pipeline
+    from orchestrator.backends.kubernetes.apply import Deployer
+    from orchestrator.component_files import component_files
+    from orchestrator.profiles import load_profile
+    from orchestrator.render import RenderOptions, render
+    from orchestrator.render.checks import external_objects, require_valid
+    from ui.deployment_view import change_document, show_changes, show_diffs
+    from ui.output import Output
+    from ui.registry import find_components
+
+    output = Output(as_json=as_json)
+    graph = compose(load_pipeline(file, overrides or ()), find_components(component_folders))
+    site = load_profile(profile, profile_values or ())
+    with connected(context, namespace) as cluster:
+        options = RenderOptions(
+            name=name,
+            namespace=cluster.namespace,
+            user=getpass.getuser(),
+            files=component_files(graph),
+        )
+        objects = render(graph, site, options)
+        needs = external_objects(site)
+        require_valid(objects, version=site.kubernetes, external=needs)
+        # A dry run stops nothing, and says what would be.
+        deployer = Deployer(cluster, objects, needs=needs, stop_runs=stop_run or dry_run)
+        changes = deployer.preview()
+        if dry_run:
+            show_diffs(changes, output)
+        else:
+            changes = deployer.apply()
+        show_changes(changes, deployer.name, cluster.namespace, output, dry_run=dry_run)
+        document = {
+            "name": deployer.name,
+            "namespace": cluster.namespace,
+            "dry_run": dry_run,
+            "changes": [change_document(change) for change in changes],
+        }
+        if dry_run or not wait:
+            output.document(document)
+        else:
+            _wait(cluster, deployer.name, timeout_s, document, output)
+
+
+def _wait(
+    cluster: Cluster, name: str, timeout_s: float, document: dict[str, object], output: Output
+) -> None:
+    """Wait until a deployment serves, and say how it goes; exit with 1 where it does not."""
+    from orchestrator.backends.kubernetes.readiness import wait_until_ready
+    from ui.deployment_view import ReadinessLines, readiness_document, show_next_steps
+    from ui.exits import ExitCode
+
+    lines = ReadinessLines(output)
+    with ends_by_interrupt(lambda: output.warn(f"not waiting any longer; {name} stays deployed")):
+        readiness = wait_until_ready(cluster, name, timeout_s=timeout_s, tell=lines.tell)
+    output.document(document | {"readiness": readiness_document(readiness)})
+    if readiness.is_ready:
+        show_next_steps(name, readiness, output)
+        return
+    lines.tell_failure(name, readiness, timeout_s)
+    raise typer.Exit(ExitCode.RUN_FAILED)
+
+
+def undeploy(
+    name: DeploymentArgument,
+    *,
+    namespace: Namespace = "",
+    context: Context = "",
+    delete_results: Annotated[
+        bool,
+        typer.Option("--delete-results", help="Delete the claim with the runs and results too."),
+    ] = False,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait.")
+    ] = 300,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a deployment from the cluster, and wait until all of it is gone.
+
+    The claim with runs and results is kept: a deployment of the same name finds them again.
+    """
+    from orchestrator.backends.kubernetes.deployments import undeploy as remove
+    from ui.output import Output
+
+    output = Output(as_json=as_json)
+    with connected(context, namespace) as cluster:
+        removal = remove(
+            cluster,
+            name,
+            delete_results=delete_results,
+            timeout_s=timeout_s,
+            tell=lambda left: output.line(f"still there: {', '.join(map(str, left))}", "dim"),
+        )
+    output.document({"removed": [*map(str, removal.removed)], "kept": [*map(str, removal.kept)]})
+    if not as_json:
+        output.line(f"removed {name}: {len(removal.removed)} objects and their pods", "green")
+        for key in removal.kept:
+            output.line(
+                f"kept {key}, with the runs and results (--delete-results deletes it; "
+                f"or `kubectl delete pvc {key.name}`)"
+            )
