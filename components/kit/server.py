@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 # Parameters travel in metadata, whose default limit of 8 KiB a large GeoJSON would exceed.
 _MAX_METADATA_BYTES: Final = 1024 * 1024
 
+# Calls and streams under way go on when a connection is replaced: gRPC's word for no limit.
+_UNLIMITED_MS: Final = 2**31 - 1
+
 # What cancelled calls get to remove their temporary files; a computation that does not look
 # whether its caller has gone is not waited for.
 _UNWIND_S: Final = 1.0
@@ -127,6 +130,7 @@ class ComponentServer:
                 ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
                 ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
                 ("grpc.so_reuseport", 0),
+                *_ageing(settings),
             ]
         )
         self._server.add_generic_rpc_handlers(
@@ -199,6 +203,19 @@ def _bind(server: grpc.aio.Server, settings: ComponentSettings) -> int:
         require_client_auth=authority is not None,
     )
     return server.add_secure_port(settings.address, credentials)
+
+
+def _ageing(settings: ComponentSettings) -> list[tuple[str, int]]:
+    """Return the options by which callers learn of replicas that have come after they connected.
+
+    Source: https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md.
+    """
+    if settings.connection_age_s == 0 or settings.address.startswith("unix"):
+        return []
+    return [
+        ("grpc.max_connection_age_ms", max(1, round(settings.connection_age_s * 1000))),
+        ("grpc.max_connection_age_grace_ms", _UNLIMITED_MS),
+    ]
 
 
 def _watch_stdin(

@@ -36,6 +36,12 @@ class ComponentSettings(BaseSettings):
     stop_grace_s: float = Field(
         default=5.0, ge=0, description="Seconds that calls in progress get after SIGTERM."
     )
+    connection_age_s: float = Field(
+        default=60.0,
+        ge=0,
+        description="Seconds after which a caller by TCP is asked to connect anew, and so to look "
+        "up the addresses of all replicas again; calls under way go on. 0: never.",
+    )
     exit_with_stdin: bool = Field(
         default=False,
         description="End when standard input closes: the starter has died, however it died.",

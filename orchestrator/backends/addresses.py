@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from orchestrator.engine.channels import ChannelSecurity
 from orchestrator.engine.plan import NodePlan
 from orchestrator.errors import ComponentNotReadyError
 
@@ -29,7 +30,13 @@ class RemoteBackend:
         try:
             return (self._addresses[node.name],)
         except KeyError:
-            raise ComponentNotReadyError(node.name, "it has no address") from None
+            raise ComponentNotReadyError(
+                node.name, "it has no address in EOLOOM_ADDRESSES"
+            ) from None
+
+    def security(self, node: str, asked: ChannelSecurity | None) -> ChannelSecurity | None:
+        """Return what is asked for."""
+        return asked
 
     async def died(self, node: str) -> str:
         """Never return: of components elsewhere only their answers are known."""

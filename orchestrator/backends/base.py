@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from orchestrator.engine.channels import ChannelSecurity
 from orchestrator.engine.plan import NodePlan
 from orchestrator.events import Kind
 
@@ -25,6 +26,13 @@ class Backend(Protocol):
         One target per replica, or a single `dns:///` target that resolves to all of them. Called
         again for a node whose component has died: what is left of it is removed first, and the
         targets may be others. Raises OrchestratorError where it cannot be started.
+        """
+        ...
+
+    def security(self, node: str, asked: ChannelSecurity | None) -> ChannelSecurity | None:
+        """Return the TLS of the channels to a node that has been started.
+
+        asked: what the settings say, for components that the backend gives no certificates.
         """
         ...
 

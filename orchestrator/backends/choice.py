@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.backends.addresses import RemoteBackend
 from orchestrator.backends.docker.containers import make_shared_folder
 from orchestrator.backends.local import LocalBackend
+from orchestrator.backends.name import BackendName
 from orchestrator.backends.record import BackendRecord
 
 if TYPE_CHECKING:
     from orchestrator.backends.base import Backend, LogSink, Tell
     from orchestrator.settings import OrchestratorSettings
-
-
-class BackendName(StrEnum):
-    """Where the components of a run are."""
-
-    LOCAL = "local"
-    """Processes of this machine."""
-    DOCKER = "docker"
-    """Containers of a Docker engine."""
-    ADDRESSES = "addresses"
-    """Wherever EOLOOM_ADDRESSES says that they run already."""
 
 
 def choose_backend(

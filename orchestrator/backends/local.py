@@ -24,6 +24,7 @@ import psutil
 
 from orchestrator.backends.base import LogSink, Tell
 from orchestrator.backends.node_log import LINE_LIMIT_BYTES, NodeLog
+from orchestrator.engine.channels import ChannelSecurity
 from orchestrator.engine.plan import NodePlan
 from orchestrator.errors import ComponentDiedError, NodeError, SettingsError
 from orchestrator.events import Kind
@@ -121,6 +122,10 @@ class LocalBackend:
     def shares_folder(self) -> bool:
         """Always: they are processes of this machine."""
         return True
+
+    def security(self, node: str, asked: ChannelSecurity | None) -> ChannelSecurity | None:
+        """Return what is asked for: channels to Unix sockets pass it over."""
+        return asked
 
     async def died(self, node: str) -> str:
         """Wait until a process ends by itself; return which, how, and its last words."""

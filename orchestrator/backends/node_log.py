@@ -17,8 +17,8 @@ _LAST_LINE_CHARACTERS: Final = 300
 class NodeLog:
     """The log of one process or container of a node; a context in which its file is open.
 
-    node: its name. path: of the file, which is continued. sink: told every record. last_line: the last words, for
-    the message about its death.
+    node: its name. path: of the file, which is continued. sink: told every record. last_line: the
+    last words, for the message about its death.
     """
 
     def __init__(self, node: str, path: Path, sink: LogSink) -> None:

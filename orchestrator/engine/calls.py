@@ -157,14 +157,31 @@ class Caller:
         )
         # Of calls that nobody watches.
         self._metadata = (*self._always, ("traceparent", unsampled_traceparent()))
-        self._stubs = [_Stub(replica, step.path) for replica in replicas]
+        self._replicas = replicas
+        self._stubs: list[_Stub] = []
+
+    @property
+    def serving_since(self) -> float | None:
+        """Since when calls may be made, by the monotonic clock; None before."""
+        return self._replicas.serving_since
+
+    async def wait_until_started(self) -> None:
+        """Return when it is settled what would be called, healthy or not yet."""
+        await self._replicas.wait_until_started()
+
+    async def wait_until_serving(self) -> None:
+        """Return when the component can be called; streams may be opened then."""
+        if not self._stubs:
+            await self._replicas.wait_until_serving()
+            self._stubs = [_Stub(replica, self._step.path) for replica in self._replicas]
 
     async def unary(
         self, payload: bytes, retried: Retried, notices: list[str] | None = None
     ) -> bytes:
-        """Return the answer to one message. Raises OperationError when all attempts failed.
+        """Return the answer to one message, once the components serve.
 
-        notices: takes the warnings with which the component has ended the call.
+        notices: takes the warnings with which the component has ended the call. Raises
+        OperationError when all attempts failed.
         """
 
         async def call() -> bytes:
@@ -184,6 +201,7 @@ class Caller:
                 stub.replica.calls -= 1
             return answer
 
+        await self.wait_until_serving()
         return await self._with_retries(call, retried)
 
     def stream(self, payload: bytes) -> Any:

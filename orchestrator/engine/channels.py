@@ -62,7 +62,7 @@ def channel_security(settings: OrchestratorSettings) -> ChannelSecurity | None:
             "EOLOOM_COMPONENT_CERTIFICATE_FILE and EOLOOM_COMPONENT_KEY_FILE belong together; "
             "give both"
         )
-    if not (settings.component_tls or authority or certificate):
+    if settings.component_tls is False or not (settings.component_tls or authority or certificate):
         return None
     return ChannelSecurity(
         authority=_read(authority, "CA_FILE", b"-----BEGIN CERTIFICATE-----"),
@@ -90,6 +90,8 @@ def open_channel(
     if target.startswith("dns:"):
         # A headless service has an address per replica; the default would call one of them only.
         options.append(("grpc.lb_policy_name", "round_robin"))
+        # A replica in place of one that has died is looked up after 30 s otherwise.
+        options.append(("grpc.dns_min_time_between_resolutions_ms", 2000))
     if security is None or target.startswith("unix:"):
         return grpc.aio.insecure_channel(target, options=options)
     if security.server_name:
@@ -130,7 +132,7 @@ async def wait_until_ready(channel: grpc.aio.Channel, timeout_s: float) -> None:
 def _explain(details: str) -> str:
     """Return what is wrong with a connection and its settings, if that can be told."""
     if "WRONG_VERSION_NUMBER" in details:
-        return "it does not speak TLS: leave EOLOOM_COMPONENT_TLS out, or give it a certificate"
+        return "it does not speak TLS: set EOLOOM_COMPONENT_TLS=false, or give it a certificate"
     if "CERTIFICATE_VERIFY_FAILED" in details or "Peer name" in details:
         return (
             "its certificate is of no authority in EOLOOM_COMPONENT_CA_FILE, has expired, or is "

@@ -45,25 +45,34 @@ class Nodes:
         """What answers, by node."""
         return self._replicas
 
-    async def start(self) -> None:
-        """Start all components side by side and wait until each serves.
+    def announce(self) -> None:
+        """Tell what will be started. From now on calls can be prepared; they wait for `start`."""
+        for node in self._plan.values():
+            self._announce(node)
 
-        Raises NodeError for the first that does not.
+    async def start(self) -> None:
+        """Start all components side by side and wait until each serves; then let calls be made.
+
+        So nothing is computed in a run that cannot begin. Raises NodeError for the first component
+        that does not serve.
         """
         await first_error(self._start(node) for node in self._plan.values())
+        for replicas in self._replicas.values():
+            replicas.serve()
 
     async def start_again(self, node: str) -> None:
         """Start a component that has died once more and wait until it serves.
 
         Raises NodeError where it does not.
         """
-        replicas = self._replicas.pop(node, None)
-        if replicas is not None:
-            await replicas.close()
+        await self._replicas[node].close()
+        self._announce(self._plan[node])
         await self._start(self._plan[node])
+        self._replicas[node].serve()
 
     async def fail_on_death(self, node: str) -> None:
-        """Wait until a component dies. Raises ComponentDiedError then."""
+        """Wait until a component that has served dies. Raises ComponentDiedError then."""
+        await self._replicas[node].wait_until_serving()
         raise ComponentDiedError(node, await self._backend.died(node))
 
     async def stop(self) -> None:
@@ -73,16 +82,21 @@ class Nodes:
         for node in self._replicas:
             self._tell(node, "", Kind.NODE_STOPPED)
 
-    async def _start(self, node: NodePlan) -> None:
-        started = time.monotonic()
+    def _announce(self, node: NodePlan) -> None:
+        self._replicas[node.name] = Replicas(node.replicas)
         self._tell(
             node.name, "", Kind.NODE_STARTING, component=node.component, version=node.version
         )
-        security = channel_security(self._settings)
+
+    async def _start(self, node: NodePlan) -> None:
+        started = time.monotonic()
+        asked = channel_security(self._settings)
         targets = await self._backend.start(node)
+        security = self._backend.security(node.name, asked)
         size = self._settings.max_message_bytes
         channels = [open_channel(target, size, security) for target in targets]
-        self._replicas[node.name] = Replicas(channels, node.replicas)
+        replicas = self._replicas[node.name]
+        replicas.open(channels)
         timeout_s = self._settings.start_timeout_s
         ready = asyncio.create_task(
             first_error(wait_until_ready(channel, timeout_s) for channel in channels)

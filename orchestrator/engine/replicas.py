@@ -7,6 +7,7 @@ calls under way gets the next.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 
 import grpc
@@ -21,15 +22,41 @@ class Replica:
 
 
 class Replicas:
-    """All that answers for one node.
+    """All that answers for one node; nothing until the components of the run serve.
 
-    channels: one per target. count: how many replicas there are, which may be more than targets
-    where one name stands for all of them.
+    count: how many replicas there are, which may be more than channels where one name stands for
+    all of them.
     """
 
-    def __init__(self, channels: Sequence[grpc.aio.Channel], count: int) -> None:
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._replicas: tuple[Replica, ...] = ()
+        self._started = asyncio.Event()
+        self._serving = asyncio.Event()
+        self._since: float | None = None
+
+    @property
+    def serving_since(self) -> float | None:
+        """When calls began to be made, by the monotonic clock; None before."""
+        return self._since
+
+    def open(self, channels: Sequence[grpc.aio.Channel]) -> None:
+        """Take the channels, one per target; nobody is called before `serve`."""
         self._replicas = tuple(Replica(channel) for channel in channels)
-        self.count = max(count, len(self._replicas))
+        self._started.set()
+
+    def serve(self) -> None:
+        """Let calls be made."""
+        self._since = time.monotonic()
+        self._serving.set()
+
+    async def wait_until_started(self) -> None:
+        """Return when it is settled what runs where, healthy or not yet."""
+        await self._started.wait()
+
+    async def wait_until_serving(self) -> None:
+        """Return when calls may be made; for ever none are where a component cannot be started."""
+        await self._serving.wait()
 
     def __iter__(self) -> Iterator[Replica]:
         return iter(self._replicas)

@@ -62,7 +62,8 @@ class RequestStreamWorker(StreamWorker):
             await self._forward(message, repeated=True)
             self._answers += 1
         anew = bool(self._memory.closed)
-        if self._call_memory is not None and not anew and await self._recall(self._call_memory()):
+        remembered = None if anew else await self._remembered_call()
+        if remembered is not None and await self._recall(remembered):
             return
         while await self._call_for_the_rest():
             self._close()
@@ -153,6 +154,7 @@ class RequestStreamWorker(StreamWorker):
         self._known.clear()
 
     async def _call(self, given: _Given) -> None:
+        await self._caller.wait_until_serving()
         call = self._caller.requests()
         feed = asyncio.create_task(self._feed(call, given))
         try:

@@ -114,8 +114,7 @@ class Run:
         self._tell("", "", Kind.RUN_STARTED, pipeline=self._plan.name, digest=self._plan.digest)
         state, message, failed = State.SUCCEEDED, "", ""
         try:
-            await self._nodes.start()
-            await self._work_and_heal()
+            await self._start_and_work()
             self._tell_if_nothing_came()
         except asyncio.CancelledError:
             state, message = State.CANCELLED, "the run was stopped"
@@ -134,6 +133,25 @@ class Run:
         seconds = time.monotonic() - started
         self._tell("", "", Kind.RUN_ENDED, state=state, message=message, seconds=seconds)
         return Outcome(state, message, failed, counts, seconds)
+
+    async def _start_and_work(self) -> None:
+        """Start all components, and give meanwhile what is remembered; calls wait for the start.
+
+        A run that has computed everything before waits for none. A component that cannot be
+        started ends the run; it is no death that heals.
+        """
+        self._nodes.announce()
+        starting = asyncio.create_task(self._nodes.start())
+        work = asyncio.create_task(self._work_and_heal())
+        try:
+            await asyncio.wait({starting, work}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+            await work
+        finally:
+            for task in (starting, work):
+                task.cancel()
+            await asyncio.gather(starting, work, return_exceptions=True)
 
     async def _work_and_heal(self) -> None:
         """Let all workers work; after a component's death it is started again, and they go on."""

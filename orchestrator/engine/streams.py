@@ -112,7 +112,7 @@ class AnswerStreamWorker(StreamWorker):
     async def _call(
         self, payload: bytes, parents: tuple[str, ...], request: str = "", index: int = 0
     ) -> None:
-        remembered = self._call_memory() if self._call_memory else None
+        remembered = await self._remembered_call()
         if remembered is not None:
             remembered.add(self.step.literals + payload)
             if (known := await remembered.recall()) is not None:
@@ -123,6 +123,7 @@ class AnswerStreamWorker(StreamWorker):
                         self._memory.message(given.payload, parents, request=request, index=number)
                     )
                 return
+        await self._caller.wait_until_serving()
         call = self._caller.stream(self.step.literals + payload)
         async with self._watched(call):
             async for answer in call:

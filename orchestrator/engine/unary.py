@@ -120,9 +120,9 @@ class UnaryWorker(Worker):
 
     async def _recall_or_call(self, request: Message) -> bytes:
         """Return the answer to a request: the one of an earlier run, or the component's."""
-        if self._call_memory is None:
+        call = await self._remembered_call()
+        if call is None:
             return await self._call_unary(request.payload, request.id)
-        call = self._call_memory()
         call.add(self.step.literals + request.payload)
         if known := await call.recall():
             self.counts.cached += 1

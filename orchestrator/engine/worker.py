@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 
-from orchestrator.engine.call_memory import OpenCall
+from orchestrator.engine.call_memory import OpenCall, RememberedCall
 from orchestrator.engine.calls import OF_DEATH, Caller
 from orchestrator.engine.link import Inlet, Outlet
 from orchestrator.engine.memory import StepMemory
@@ -127,7 +127,9 @@ class Worker(abc.ABC):
         self._memory.keep_finished()
         self._outlet.end()
         self.counts.ended = True
-        self.counts.seconds = time.monotonic() - self.counts.started_at
+        # The start of components is not its work.
+        began = max(self.counts.started_at, self._caller.serving_since or 0.0)
+        self.counts.seconds = time.monotonic() - began
         if self.inlet.discarded:
             message = (
                 f"{self.step.operation} ended before its input did; "
@@ -175,6 +177,16 @@ class Worker(abc.ABC):
         """Tell the warnings of a call that was not made because an earlier run had made it."""
         for notice in notices:
             self._tell(self.step, Kind.NOTICE, {"message": notice})
+
+    async def _remembered_call(self) -> RememberedCall | None:
+        """Open a call in the memory across runs; None where it must be made.
+
+        What is remembered is of one image, so that it has to be settled which one runs.
+        """
+        if self._call_memory is None:
+            return None
+        await self._caller.wait_until_started()
+        return self._call_memory()
 
     async def _call_unary(
         self, payload: bytes, request: str = "", notices: list[str] | None = None

@@ -126,10 +126,14 @@ class FakeChannel:
 @pytest.mark.parametrize("form", ["unary", "stream", "requests"])
 async def test_the_least_busy_replica_is_called(form: str) -> None:
     channels = [FakeChannel(), FakeChannel()]
-    replicas = Replicas(channels, 2)  # type: ignore[arg-type] # fakes
+    replicas = Replicas(2)
+    replicas.open(channels)  # type: ignore[arg-type] # fakes
+    replicas.serve()
     settings = OrchestratorSettings()
     streams = Caller(step("work", "pair"), replicas, "run", settings)
     caller = Caller(step("work", "relay"), replicas, "run", settings)
+    await streams.wait_until_serving()
+    await caller.wait_until_serving()
     streams.requests()  # a stream stays with its replica, the first
     calls = []
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from orchestrator.backends.base import LogSink, Tell
 from orchestrator.backends.docker import labels, web_pages
+from orchestrator.backends.docker.certificates import RunCertificates, make_certificates
 from orchestrator.backends.docker.cleanup import remove_run
 from orchestrator.backends.docker.containers import (
     GRPC_PORT,
@@ -32,6 +33,7 @@ from orchestrator.backends.docker.reaper import Reaper
 from orchestrator.backends.docker.volume import make_volume
 from orchestrator.backends.node_log import NodeLog
 from orchestrator.backends.record import BackendRecord
+from orchestrator.engine.channels import ChannelSecurity, channel_security
 from orchestrator.engine.plan import NodePlan
 from orchestrator.errors import ComponentDiedError, SettingsError
 from orchestrator.events import Kind
@@ -90,6 +92,9 @@ class DockerBackend:
         self._reaper: Reaper | None = None
         self._around: Surroundings | None = None
         self._deaths: DeathWatch | None = None
+        self._certificates: RunCertificates | None = None
+        self._by_tls: set[str] = set()
+        self._told: set[str] = set()
         self._stopping = False
 
     async def start(self, node: NodePlan) -> tuple[str, ...]:
@@ -103,6 +108,7 @@ class DockerBackend:
         image = await self._find_image(engine, node)
         around = await self._prepare(engine, image)
         await self._remove(self._replicas.pop(node.name, []))
+        self._note_security(node, image, around)
         options = container_options(node, image, mounts, around)
         self._replicas[node.name] = []
         return tuple(
@@ -113,6 +119,12 @@ class DockerBackend:
                 for number in range(1, node.replicas + 1)
             ]
         )
+
+    def security(self, node: str, asked: ChannelSecurity | None) -> ChannelSecurity | None:
+        """Return mutual TLS of this run for components of ours, else what is asked for."""
+        if self._certificates is None or node not in self._by_tls:
+            return asked
+        return self._certificates.of_engine(node)
 
     @property
     def shares_folder(self) -> bool:
@@ -210,6 +222,7 @@ class DockerBackend:
         def prepare() -> None:
             remove_run(engine.client, self._run)
             self._reaper = Reaper(self._run)
+            self._certificates = make_certificates(self._run, self._settings.component_tls)
             self._around = self._make_surroundings(engine, image)
 
         async with self._lock:
@@ -249,7 +262,29 @@ class DockerBackend:
             is_rootless=engine.is_rootless,
             max_message_bytes=self._settings.max_message_bytes,
             environment=os.environ,
+            by_tls=self._certificates is not None,
         )
+
+    def _note_security(self, node: NodePlan, image: Image, around: Surroundings) -> None:
+        """Remember how a node is called, and tell of plaintext that nobody has asked for."""
+        self._by_tls.discard(node.name)
+        if image.is_ours and around.by_tls:
+            self._by_tls.add(node.name)
+            return
+        wanted = self._settings.component_tls
+        if wanted is not None or channel_security(self._settings) or node.name in self._told:
+            return
+        self._told.add(node.name)
+        why = (
+            "certificates need `pip install 'eoloom[tls]'`"
+            if image.is_ours
+            else f"{image.reference} is not an image of ours"
+        )
+        message = (
+            f"is called in plaintext at {around.publish}, where others may connect too: {why} "
+            "(EOLOOM_COMPONENT_TLS=false to accept it)"
+        )
+        self._tell(node.name, Kind.NOTICE, {"message": message})
 
     async def _start_replica(self, node: NodePlan, name: str, options: Mapping[str, Any]) -> str:
         """Start one container and return the target at which it will answer."""
@@ -263,6 +298,8 @@ class DockerBackend:
                 **options,
             )
         )
+        if node.name in self._by_tls and self._certificates is not None:
+            await self._call(self._certificates.put, container, node.name, around.group)
         await self._call(container.start)
         log = NodeLog(node.name, self._folder / "logs" / f"{name}.log", self._log)
         replica = _Replica(name, container, log, follow(container, log))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from orchestrator.backends.docker import certificates
 from orchestrator.backends.docker.paths import ReadOnlyMount
 from orchestrator.engine.plan import NodePlan
 
@@ -48,7 +49,8 @@ class Surroundings:
 
     shared: the folder of this machine, or the name of the volume, that they share. network: its
     name. publish: the address on which ports are published. cpus: cores of the engine. user, group:
-    who runs the orchestrator. is_rootless: whether root in a container is that user.
+    who runs the orchestrator. is_rootless: whether root in a container is that user. by_tls:
+    whether components of ours are given certificates.
     """
 
     shared: str
@@ -60,6 +62,7 @@ class Surroundings:
     is_rootless: bool
     max_message_bytes: int
     environment: Mapping[str, str]
+    by_tls: bool = False
 
 
 def container_options(
@@ -89,6 +92,7 @@ def container_options(
         "mounts": [
             Mount(place, around.shared, type=kind),
             *(Mount(m.path, m.path, type="bind", read_only=True) for m in mounts),
+            *([certificates.mount()] if image.is_ours and around.by_tls else []),
         ],
         "log_config": LogConfig(type=LogConfig.types.JSON, config=_LOG_FILES),
         **_restrictions(image, around),
@@ -139,6 +143,7 @@ def _environment(node: NodePlan, image: Image, place: str, around: Surroundings)
         "EOLOOM_LOG_FORMAT": "json",
         "EOLOOM_MAX_MESSAGE_BYTES": str(around.max_message_bytes),
         "PYTHONUNBUFFERED": "1",
+        **(certificates.ENVIRONMENT if around.by_tls else {}),
     }
 
 

@@ -64,9 +64,14 @@ def connect(context: str = "", namespace: str = "") -> Cluster:
             load_incluster_config(client_configuration=configuration)
             default = _NAMESPACE_OF_POD.read_text().strip()
     except ConfigException as error:
-        where = kubeconfig or f"{_DEFAULT_KUBECONFIG}, nor an account of a pod"
+        has_file = kubeconfig or context or Path(_DEFAULT_KUBECONFIG).expanduser().exists()
+        reason = (
+            f"{kubeconfig or _DEFAULT_KUBECONFIG}: {error}"
+            if has_file
+            else f"there is no {_DEFAULT_KUBECONFIG}, and this is no pod with a service account"
+        )
         raise ClusterAccessError(
-            f"no way into a cluster: {error} (looked at {where}; set KUBECONFIG)"
+            f"no way into a cluster: {reason}; set KUBECONFIG to its kubeconfig"
         ) from error
     except OSError as error:
         raise ClusterAccessError(f"cannot read the account of the pod: {error}") from error

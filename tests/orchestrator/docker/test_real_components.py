@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -20,28 +19,8 @@ import pytest
 from tests.e2e.conftest import EXAMPLES, Ended, run_eoloom
 from tests.orchestrator.docker.conftest import left_of
 from tests.orchestrator.docker.greeters import put_component
-from tests.orchestrator.docker.images import BASE
 
-VERSION = "0.1.0"
-NAMES = ("sample-scenes", "s2-preprocess", "s2-change", "stac-source", "orchestrator")
 SMALL = ("--set", "scenes.size=256")
-
-
-@pytest.fixture(scope="session")
-def component_images(client: Any) -> None:
-    """The images of the components and of the orchestrator, built where they are missing."""
-    from docker.errors import ImageNotFound
-
-    missing = []
-    for name in NAMES:
-        try:
-            client.images.get(f"eoloom/{name}:{VERSION}")
-        except ImageNotFound:
-            missing.append(name)
-    if missing:
-        eoloom = str(Path(sys.executable).with_name("eoloom"))
-        command = [eoloom, "images", "build", *missing, "--base-image", BASE]
-        subprocess.run(command, check=True, timeout=1500)
 
 
 @pytest.fixture(scope="session")
@@ -160,6 +139,8 @@ def test_a_component_of_others_works_with_ours(
         *("run", "described.yaml", "--components", "components", "--backend", "docker", "--json"),
     )
     assert ended.code == 0, ended.stderr
+    assert "words: is called in plaintext" in ended.stderr
+    assert "scenes: is called in plaintext" not in ended.stderr
     paths = [Path(r["path"]) for r in ended.document["results"] if r["node"] == "words"]
     texts = [path.read_bytes()[2:].decode() for path in paths]
     assert texts == [
