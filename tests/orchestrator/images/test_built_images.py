@@ -243,6 +243,30 @@ def test_the_command_line_runs_in_its_images(
     assert set(NAMES) <= {c["name"] for c in json.loads(said)["components"]}
 
 
+def test_the_page_answers_in_its_image(docker_engine: DockerClient, base_image: str) -> None:
+    built = build_platform(docker_engine, "ui", BuildOptions("eoloom", base_image), ignore)
+    ask = (
+        "import urllib.request as r; "
+        "print(r.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=5).read().decode(), "
+        "len(r.urlopen('http://127.0.0.1:8501/bundle/composer.js', timeout=5).read()) > 100000)"
+    )
+    container = docker_engine.containers.run(
+        built.reference,
+        detach=True,
+        read_only=True,
+        user=ANY_USER,
+        tmpfs={"/tmp": "mode=1777", "/runs": "mode=1777"},  # noqa: S108 - inside the container
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while (said := container.exec_run(["python", "-c", ask])).exit_code:
+            assert time.monotonic() < deadline, (said.output, container.logs())
+            time.sleep(1)
+        assert said.output.decode().strip() == "ok True"
+    finally:
+        container.remove(force=True)
+
+
 def test_an_image_goes_to_a_registry_and_comes_back(
     component_images: Images, docker_engine: DockerClient, image_registry: LocalRegistry,
     start: StartContainer,
