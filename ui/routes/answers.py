@@ -1,0 +1,78 @@
+"""Answers that all routes give alike: short texts for faults, and what browsers may keep."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import PlainTextResponse, Response
+
+from orchestrator.service.errors import FileNotServedError
+from ui.exits import expected_failure
+from ui.raster_files import RasterNotReadableError
+from ui.settings import load_settings
+from ui.tiles import TileNotThereError, TileRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+    Handler = Callable[[Request], Awaitable[Response]]
+
+logger = logging.getLogger(__name__)
+
+OURS_ONLY: Final = {
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+KEPT: Final = "private, max-age=604800, immutable"
+"""For URLs with a version, which changes with the file."""
+ASKED_AGAIN: Final = "private, no-cache"
+
+_RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+def answered(handle: Handler) -> Handler:
+    """Return the handler with faults told in a line: never a traceback."""
+
+    @functools.wraps(handle)
+    async def safe(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except TileRequestError as error:
+            return told(str(error), 400)
+        except (TileNotThereError, RasterNotReadableError, FileNotServedError) as error:
+            return told(str(error), 404)
+        except Exception as error:
+            failure = expected_failure(error)
+            if failure is not None:
+                return told(failure.message, 404)
+            logger.exception("a fault in a route")
+            return told("a fault of the page; its log says more", 500)
+
+    return safe
+
+
+def told(text: str, status: int) -> Response:
+    """Return a line of text."""
+    headers = {**OURS_ONLY, "Cache-Control": "no-store"}
+    return PlainTextResponse(text[:1000] + "\n", status, headers)
+
+
+@functools.cache
+def runs_folder() -> Path:
+    """Return the folder of all runs; nothing beside it is given."""
+    return load_settings().runs_folder.resolve()
+
+
+def run_folder(request: Request) -> Path:
+    """Return the folder of the run in the path of a request. Raises FileNotServedError."""
+    run = str(request.path_params["run"])
+    folder = runs_folder() / run
+    if not _RUN.fullmatch(run) or folder.is_symlink() or not folder.is_dir():
+        raise FileNotServedError(f"there is no run {run[:200]!r}")
+    return folder
