@@ -8,8 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import psutil
-
 from orchestrator.engine.run import State
 from orchestrator.events import Kind
 from orchestrator.result_files import Result, read_results
@@ -23,8 +21,11 @@ if TYPE_CHECKING:
 DIED: Final = "died"
 """State of a run whose process is gone although the journal does not know of an end."""
 
-_CLOCK_S: Final = 2.0
-"""How far the start of a process, as the system keeps it, may be off."""
+MAX_NOTICES: Final = 1000
+"""Warnings of a run that are read; the journal has the others."""
+
+_NOTICES: Final = (Kind.NOTICE, Kind.DEAD_LETTER)
+_OF_NODES: Final = (Kind.NODE_STARTING, Kind.NODE_FAILED, Kind.WEB_PAGE)
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,14 @@ class NodeView:
     received: int
     answered: int
     failed: int
+    cached: int
+    """Calls that were not made, because an earlier run had made them."""
     seconds: float | None
     """Until its work ended; None if it did not."""
     has_failed: bool
     log: Path | None
+    web_page: str | None
+    """URL of the page that it serves; None once the run has ended."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class RunView:
     seconds: float
     nodes: tuple[NodeView, ...]
     notices: tuple[NoticeView, ...]
+    """The first ones."""
+    has_more_notices: bool
     results: tuple[Result, ...]
     catalogue: Path | None
 
@@ -86,14 +93,7 @@ def state_of(record: RunRecord) -> str:
     """Return the state of a run, or `died` if it says that it runs but its process is gone."""
     if record.state != State.RUNNING:
         return record.state
-    try:
-        made = psutil.Process(record.process).create_time()
-    except psutil.NoSuchProcess:
-        return DIED
-    except psutil.AccessDenied:
-        return record.state
-    # Another process may have got the same number since.
-    return DIED if made > record.started.timestamp() + _CLOCK_S else record.state
+    return record.state if record.is_alive else DIED
 
 
 def read_run(journal: Journal, name: str) -> RunView:
@@ -102,11 +102,13 @@ def read_run(journal: Journal, name: str) -> RunView:
     Raises RunNotFoundError, and SettingsError if the journal cannot be read.
     """
     record = journal.run(name)
-    events = journal.events(record.id)
+    events = journal.events(record.id, kinds=_OF_NODES)
+    notices = journal.events(record.id, kinds=_NOTICES, limit=MAX_NOTICES + 1)
     failed = next((e.node for e in events if e.kind is Kind.NODE_FAILED), "")
     catalogue = record.folder / "catalog.json"
     state = state_of(record)
-    ended = record.ended or (events[-1].time if state == DIED and events else None)
+    last = journal.last_event(record.id) if state == DIED else None
+    ended = record.ended or (last.time if last is not None else None)
     message = "its process ended without a word" if state == DIED else record.message
     return RunView(
         id=record.id,
@@ -122,9 +124,9 @@ def read_run(journal: Journal, name: str) -> RunView:
         nodes=tuple(_nodes(record, events, failed)),
         notices=tuple(
             NoticeView(e.time, e.node, e.operation, str(e.detail.get("message", "")))
-            for e in events
-            if e.kind in {Kind.NOTICE, Kind.DEAD_LETTER}
+            for e in notices[:MAX_NOTICES]
         ),
+        has_more_notices=len(notices) > MAX_NOTICES,
         results=read_results(record.folder),
         catalogue=catalogue if catalogue.exists() else None,
     )
@@ -137,9 +139,12 @@ def _nodes(record: RunRecord, events: Sequence[Event], failed: str) -> list[Node
         for event in events
         if event.kind is Kind.NODE_STARTING
     }
+    pages = {event.node: event.detail.get("url") for event in events if event.kind is Kind.WEB_PAGE}
+    runs = record.state == State.RUNNING and record.is_alive
     views = []
     for name, component in components.items():
-        log = record.folder / "logs" / f"{name}.log"
+        # Replicas have a log each; the first one stands for them.
+        logs = (record.folder / "logs" / f"{file}.log" for file in (name, f"{name}-1"))
         counts = [
             counts for key, counts in record.operations.items() if key.rpartition(".")[0] == name
         ]
@@ -150,9 +155,11 @@ def _nodes(record: RunRecord, events: Sequence[Event], failed: str) -> list[Node
                 received=_total(counts, "received"),
                 answered=_total(counts, "answered"),
                 failed=_total(counts, "failed"),
+                cached=_total(counts, "cached"),
                 seconds=_seconds(counts),
                 has_failed=name == failed,
-                log=log if log.exists() else None,
+                log=next((log for log in logs if log.exists()), None),
+                web_page=pages.get(name) if runs else None,
             )
         )
     return views
