@@ -26,8 +26,9 @@ setup: .venv/dev.stamp ## Make .venv with everything that development needs
 demo: .venv/run.stamp ## Find the changes between two simulated Sentinel-2 scenes
 	@$(BIN)/eoloom run examples/demo.yaml
 
+# One process for each core; what shares a browser or the Docker engine stays in one of them.
 test: .venv/dev.stamp ## Run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n logical --dist loadgroup
 
 check: .venv/dev.stamp ## Lint, types, layers
 	@$(BIN)/ruff check .

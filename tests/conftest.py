@@ -1,10 +1,15 @@
 """Fixtures for the tests of all rooms."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import postgresql
 from tests.data import data_folder, require
+
+# Fixtures of what several rooms' tests need.
+pytest_plugins = ["tests.docker_engine"]
 
 # Everything else that warns is an error (pyproject.toml).
 _ACCEPTED_WARNINGS = (
@@ -22,8 +27,53 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", line)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together where several processes share them.
+
+    Those of a file, for its fixtures; those with the Docker engine, which would otherwise build the
+    same images twice; and those with a browser, whose event loop no other test should meet.
+    """
+    for item in items:
+        if "tests/browser/" in item.nodeid:
+            group = "browser"
+        elif "docker_engine" in getattr(item, "fixturenames", ()):
+            group = "docker"
+        else:
+            group = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def eoloom_data() -> Path:
     """The folder of real data; skips the test, or fails it, where there is none."""
     require("data")
     return data_folder()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_registry_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the components that whoever runs the tests has onboarded out of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+        patch.delenv("EOLOOM_DATABASE_URL", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql.Server]:
+    """A PostgreSQL; skips the test, or fails it, where there is none."""
+    require("postgresql")
+    programs = postgresql.find_programs()
+    assert programs is not None
+    with postgresql.running(programs) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/data/database.sqlite"
+    server: postgresql.Server = request.getfixturevalue("postgresql_server")
+    return server.new_database()

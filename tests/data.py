@@ -1,7 +1,8 @@
 """What tests take from outside the repository, and what happens where it is not there.
 
-A test that needs real data, Docker or a browser is skipped without it, with the reason. Where the
-environment's EOLOOM_REQUIRE names the feature ("data,docker"), its absence is a failure instead.
+A test that needs real data, Docker, a browser, PostgreSQL or kubectl is skipped without it, with
+the reason. Where the environment's EOLOOM_REQUIRE names the feature ("data,docker"), its absence
+is a failure instead.
 """
 
 import os
@@ -12,7 +13,18 @@ from typing import Literal, get_args
 
 import pytest
 
-Feature = Literal["data", "docker", "browser"]
+from tests import postgresql
+
+Feature = Literal[
+    "data",
+    "docker",
+    "browser",
+    "canvas",
+    "postgresql",
+    "kubectl",
+    "control-plane",
+    "rocrate-validator",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +34,13 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def data_folder() -> Path:
     """The folder of real data: EOLOOM_DATA, or `shared/data` beside the repository."""
     return Path(os.environ.get("EOLOOM_DATA") or ROOT.parent / "shared" / "data").resolve()
+
+
+def control_plane_folder() -> Path | None:
+    """The programs of a Kubernetes control plane: EOLOOM_CONTROL_PLANE, or None without one."""
+    folder = Path(os.environ.get("EOLOOM_CONTROL_PLANE") or "/nonexistent")
+    programs = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+    return folder if all((folder / name).exists() for name in programs) else None
 
 
 def require(feature: Feature) -> None:
@@ -45,6 +64,18 @@ def _reason_missing(feature: Feature) -> str:
     if feature == "browser":
         found = any(shutil.which(name) for name in _BROWSERS)
         return "" if found else f"there is no browser ({', '.join(_BROWSERS)})"
+    if feature == "canvas":
+        found = (ROOT / "ui" / "canvas" / "node_modules").is_dir()
+        return "" if found else "ui/canvas has no node_modules; run `npm ci` there"
+    if feature == "postgresql":
+        return "" if postgresql.find_programs() else "there is no PostgreSQL (initdb, postgres)"
+    if feature != "docker":
+        found = control_plane_folder() if feature == "control-plane" else shutil.which(feature)
+        return "" if found else f"there is no {feature}"
+    return _reason_without_docker()
+
+
+def _reason_without_docker() -> str:
     if not shutil.which("docker"):
         return "there is no docker command"
     answer = subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False)
