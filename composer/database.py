@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from composer.database_address import URL_VARIABLE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,8 +28,8 @@ _LOCK: Final = 0x454F4C6F6F6D  # "EOLoom": any number that others are unlikely t
 """PostgreSQL's advisory lock under which tables are made."""
 
 
-class DriverMissingError(Exception):
-    """The Python package that speaks to a database is not installed."""
+class DatabaseUrlError(Exception):
+    """A URL names no database that can be used: it is none, of another kind, or without driver."""
 
 
 def open_engine(url: str, *pragmas: str) -> sa.Engine:
@@ -36,11 +38,21 @@ def open_engine(url: str, *pragmas: str) -> sa.Engine:
     `postgresql://` and `postgres://` are taken with psycopg 3. pragmas: further ones of SQLite, as
     `name = value`.
 
-    Raises SQLAlchemyError for what is no URL, and DriverMissingError.
+    Raises DatabaseUrlError. What is wrong is told without the URL, which may hold a password.
     """
     scheme, separator, rest = url.partition("://")
     is_postgresql = scheme in {POSTGRESQL, "postgres", _POSTGRESQL_DRIVER}
-    parsed = sa.make_url(f"{_POSTGRESQL_DRIVER}{separator}{rest}" if is_postgresql else url)
+    try:
+        parsed = sa.make_url(f"{_POSTGRESQL_DRIVER}{separator}{rest}" if is_postgresql else url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise DatabaseUrlError(
+            f"{URL_VARIABLE} is no URL of a database, such as postgresql://eoloom@db.example/eoloom"
+        ) from error
+    if parsed.get_backend_name() not in {POSTGRESQL, SQLITE}:
+        raise DatabaseUrlError(
+            f"{URL_VARIABLE} names a database of the kind {parsed.get_backend_name()}; it may be "
+            f"{POSTGRESQL} or {SQLITE}"
+        )
     options: dict[str, Any] = {}
     if is_postgresql:
         # A connection may have been closed by the server, or by a firewall, since it was used.
@@ -50,8 +62,10 @@ def open_engine(url: str, *pragmas: str) -> sa.Engine:
     try:
         engine = sa.create_engine(parsed, **options)
     except ImportError as error:
-        extra = "'eoloom[postgresql]'" if is_postgresql else f"what {scheme} needs"
-        raise DriverMissingError(f"{scheme} needs its driver: pip install {extra}") from error
+        extra = "'eoloom[postgresql]'" if is_postgresql else "what it names"
+        raise DatabaseUrlError(f"{scheme} needs its driver: pip install {extra}") from error
+    except sa.exc.ArgumentError as error:
+        raise DatabaseUrlError(f"{URL_VARIABLE}: {reason_of(error)}") from error
     if engine.dialect.name == SQLITE:
         sa.event.listen(engine, "connect", _set_pragmas(f"busy_timeout = {_BUSY_MS}", *pragmas))
     return engine

@@ -156,7 +156,9 @@ def load_manifest(folder: Path) -> Manifest:
     try:
         document = read_document(path)
     except DocumentError as error:
-        raise ManifestError(f"{path}: {error}") from error
+        # That a file cannot be read names the file already.
+        text = str(error)
+        raise ManifestError(text if str(path) in text else f"{path}: {text}") from error
     if document.duplicates:
         place, line = document.duplicates[0]
         raise ManifestError(f"{path}: line {line}: {'.'.join(map(str, place))} is given twice")

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from composer.component import ONBOARDED, Component, Source, hold_component
 from composer.database import (
     SQLITE,
-    DriverMissingError,
+    DatabaseUrlError,
     insert,
     make_tables,
     open_engine,
@@ -149,7 +149,7 @@ class ComponentStore:
             if self._engine.dialect.name == SQLITE and path:
                 _make_private(Path(path))
             make_tables(self._engine, _METADATA)
-        except (sa.exc.SQLAlchemyError, DriverMissingError, OSError) as error:
+        except (sa.exc.SQLAlchemyError, DatabaseUrlError, OSError) as error:
             raise StoreUnavailableError(
                 f"cannot use the registry database: {reason_of(error)}"
             ) from error

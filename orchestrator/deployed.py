@@ -31,7 +31,7 @@ from composer.errors import ComposerError
 from composer.graph import compose
 from composer.pipeline_file import load_pipeline
 from composer.registry import Registry
-from orchestrator.backends.choice import BackendName
+from orchestrator.backends.name import BackendName
 from orchestrator.embedded import PIPELINE_FILE, run_pipeline
 from orchestrator.engine.run import State
 from orchestrator.errors import OrchestratorError, RunNotFoundError, SettingsError

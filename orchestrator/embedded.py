@@ -4,6 +4,7 @@ It makes the run's folder, enters the run into the journal, starts the component
 processes, and leaves a STAC catalogue of everything that was emitted.
 
     <runs folder>/journal.sqlite
+    <runs folder>/calls.sqlite          what deterministic operations have answered
     <runs folder>/<run>/pipeline.yaml   as it ran: versions pinned, paths absolute
     <runs folder>/<run>/messages.log    what was sent, so that the run can go on
     <runs folder>/<run>/shared/<node>/  what the components wrote
@@ -15,39 +16,49 @@ processes, and leaves a STAC catalogue of everything that was emitted.
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import psutil
-
 from composer.graph import compose
 from composer.pipeline_file import load_pipeline
-from orchestrator.backends.local import LocalBackend
+from orchestrator.backends.choice import check_backend, choose_backend, make_backend
+from orchestrator.backends.name import BackendName
+from orchestrator.backends.record import BackendRecord
+from orchestrator.call_memory.memory import RunCalls, run_calls
 from orchestrator.dead_letters import read_dead_letters
+from orchestrator.engine.instruments import UNWATCHED, Instruments
 from orchestrator.engine.message_log import MESSAGES_FILE, MessageLog, log_exists
 from orchestrator.engine.run import Run, State
 from orchestrator.engine.worker import Counts
 from orchestrator.errors import NotResumableError, OrchestratorError, SettingsError
 from orchestrator.events import Event, Kind, Observer
+from orchestrator.heartbeat import beating
 from orchestrator.journal import Journal, RunRecord
+from orchestrator.observing import Observers
 from orchestrator.planning import make_plan
 from orchestrator.result_files import Result, read_results
 from orchestrator.results import Results
 from orchestrator.settings import OrchestratorSettings
+from orchestrator.telemetry.telemetry import watching
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from composer.component import Component
     from composer.graph import Graph
     from composer.registry import Registry
+    from orchestrator.backends.base import Backend
     from orchestrator.engine.message import Message
     from orchestrator.engine.plan import Plan, Step
 
 
 PIPELINE_FILE: Final = "pipeline.yaml"
+MAX_NOTICES: Final = 1000
+"""Warnings that the report of a run has at most; the first ones."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ class RunReport:
     """How a run went and what it left, also when it failed.
 
     catalogue: the root of the STAC catalogue, None if it could not be written. notices: warnings
-    of components and engine, in their order.
+    of components and engine, in their order; notices_left_out: how many more the journal has.
     """
 
     id: str
@@ -68,6 +79,7 @@ class RunReport:
     catalogue: Path | None
     results: tuple[Result, ...]
     notices: tuple[Event, ...] = field(default_factory=tuple)
+    notices_left_out: int = 0
 
 
 async def run_pipeline(
@@ -77,38 +89,56 @@ async def run_pipeline(
     *,
     resume: RunRecord | None = None,
     redrive: bool = False,
+    backend: BackendName | None = None,
 ) -> RunReport:
     """Run a composed pipeline to its end and report; with `resume`, go on with that run.
 
-    With `redrive` its dead letters are tried again.
+    With `redrive` its dead letters are tried again. backend: where the components run; by default
+    where they did when the run began, else where the settings say.
 
     A failed run is reported, not raised; cancelling the task stops the components and is reported
-    too. Raises SettingsError where the runs folder or the journal cannot be used.
+    too. Raises SettingsError where the runs folder, the journal or the backend cannot be used.
     """
     plan = make_plan(graph, settings.image_registry)
-    with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
-        if resume is None:
-            run, folder = _make_folder(settings.runs_folder, plan.name)
-            _write_pipeline(folder, graph.pinned().to_yaml())
-            journal.open_run(_record(run, plan, folder))
-        else:
-            run, folder = resume.id, resume.folder
-            journal.reopen_run(run, os.getpid())
-        attempt = _Attempt(run, plan, folder, settings, redrive=redrive)
-        return await attempt.execute((journal.observe, *observers))
+    async with watching(plan, settings, graph) as telemetry:
+        with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
+            if resume is None:
+                await check_backend(backend or BackendName(settings.backend), settings)
+                run, folder = _make_folder(settings.runs_folder, plan.name)
+                _write_pipeline(folder, graph.pinned().to_yaml())
+                name = choose_backend(folder, settings, backend, goes_on=False)
+                journal.open_run(RunRecord.begun(run, plan.name, plan.digest, folder))
+            else:
+                run, folder = resume.id, resume.folder
+                name = choose_backend(folder, settings, backend, goes_on=True)
+                await check_backend(name, settings)
+                journal.reopen_run(run)
+            components = {node.name: node.component for node in graph.nodes.values()}
+            attempt = _Attempt(
+                run, plan, components, folder, settings, backend=name, redrive=redrive
+            )
+            async with beating(journal, run):
+                watchers = (journal.observe, *observers, *telemetry.observers)
+                return await attempt.execute(watchers, telemetry.instruments)
 
 
 def load_run(
-    name: str, registry: Registry, settings: OrchestratorSettings
+    name: str,
+    registry: Registry,
+    settings: OrchestratorSettings,
+    *,
+    kinds: Iterable[Kind] | None = None,
 ) -> tuple[RunRecord, Graph, tuple[Event, ...]]:
     """Return a run, its pipeline as it ran, and its events; see `Journal.run` for `name`.
+
+    kinds: the events that are wanted, where not all are; a long run has very many.
 
     Raises RunNotFoundError, NotResumableError where it kept no messages, and PipelineError where a
     component of it has gone.
     """
     with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
         record = journal.run(name)
-        events = tuple(journal.events(record.id))
+        events = tuple(journal.events(record.id, kinds=kinds))
     if not log_exists(record.folder / MESSAGES_FILE):
         raise NotResumableError(f"run {record.id} kept no messages; run its pipeline again")
     graph = compose(load_pipeline(record.folder / PIPELINE_FILE), registry, cycles=True)
@@ -123,9 +153,12 @@ def load_resumable(
     Raises RunNotFoundError, NotResumableError where the run is still running, has succeeded or
     kept no messages, and PipelineError where a component of it has gone.
     """
-    record, graph, events = load_run(name, registry, settings)
-    if record.state == State.RUNNING and psutil.pid_exists(record.process):
-        raise NotResumableError(f"run {record.id} is still running (process {record.process})")
+    record, graph, events = load_run(name, registry, settings, kinds=[Kind.DEAD_LETTER])
+    if record.is_alive:
+        where = f" on {record.host}" if record.runner.is_elsewhere else ""
+        raise NotResumableError(
+            f"run {record.id} is still running (process {record.process}{where})"
+        )
     if redrive:
         if not read_dead_letters(record, graph, events):
             raise NotResumableError(f"run {record.id} has no dead letters")
@@ -141,26 +174,43 @@ class _Attempt:
         self,
         run: str,
         plan: Plan,
+        components: Mapping[str, Component],
         folder: Path,
         settings: OrchestratorSettings,
         *,
+        backend: BackendName,
         redrive: bool,
     ) -> None:
+        self._components = components
+        self._backend = backend
         self._redrive = redrive
         self._run = run
         self._plan = plan
         self._folder = folder
         self._settings = settings
         self._notices: list[Event] = []
-        self._observers: Sequence[Observer] = ()
+        self._notices_left_out = 0
+        self._observers = Observers(())
 
-    async def execute(self, observers: Sequence[Observer]) -> RunReport:
+    async def execute(
+        self, observers: Sequence[Observer], instruments: Instruments = UNWATCHED
+    ) -> RunReport:
         """Run to the end; the end is told to the observers last, when everything is written."""
-        self._observers = observers
+        self._observers = Observers(observers)
         results = Results(self._folder, self._plan, self._run, self._emitted)
-        backend = LocalBackend(self._folder, self._settings, self._log)
+        backend = make_backend(
+            self._backend,
+            self._run,
+            self._folder,
+            self._settings,
+            log=self._log,
+            tell=self._tell,
+        )
         path = self._folder / MESSAGES_FILE
-        with MessageLog(path, self._plan, redrive=self._redrive) as log:
+        with (
+            MessageLog(path, self._plan, redrive=self._redrive) as log,
+            self._call_memory(backend) as call_memory,
+        ):
             outcome = await Run(
                 self._run,
                 self._plan,
@@ -169,6 +219,8 @@ class _Attempt:
                 observer=self._observe,
                 settings=self._settings,
                 log=log,
+                call_memory=call_memory,
+                instruments=instruments,
             ).execute()
         state, message = outcome.state, outcome.message
         catalogue: Path | None = None
@@ -190,13 +242,34 @@ class _Attempt:
             catalogue=catalogue,
             results=read_results(self._folder),
             notices=tuple(self._notices),
+            notices_left_out=self._notices_left_out,
+        )
+
+    def _call_memory(self, backend: Backend) -> AbstractContextManager[RunCalls | None]:
+        def place(node: str) -> str | None:
+            if not backend.shares_folder:
+                return None
+            return f"{self._backend} {BackendRecord(self._folder).image(node).get('id', '')}"
+
+        def warn(message: str) -> None:
+            self._observe(Event(self._run, Kind.NOTICE, detail={"message": message}))
+
+        return run_calls(
+            self._settings,
+            self._plan,
+            components=self._components,
+            place=place,
+            shared=self._folder / "shared",
+            warn=warn,
         )
 
     def _observe(self, event: Event) -> None:
         if event.kind in {Kind.NOTICE, Kind.DEAD_LETTER}:
-            self._notices.append(event)
-        for observer in self._observers:
-            observer(event)
+            if len(self._notices) < MAX_NOTICES:
+                self._notices.append(event)
+            else:
+                self._notices_left_out += 1
+        self._observers(event)
 
     def _log(self, node: str, record: Mapping[str, Any]) -> None:
         operation = str(record.get("operation", ""))
@@ -205,6 +278,9 @@ class _Attempt:
         elif record.get("notice"):
             detail = {"message": record["message"]}
             self._observe(Event(self._run, Kind.NOTICE, node, operation, detail))
+
+    def _tell(self, node: str, kind: Kind, detail: Mapping[str, Any]) -> None:
+        self._observe(Event(self._run, kind, node, detail=detail))
 
     def _emitted(self, step: Step, message: Message, path: Path) -> None:
         detail = {"message": message.id, "parents": list(message.parents), "path": str(path)}
@@ -228,17 +304,3 @@ def _write_pipeline(folder: Path, text: str) -> None:
         (folder / PIPELINE_FILE).write_text(text, encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"cannot write into {folder}: {error.strerror}") from error
-
-
-def _record(run: str, plan: Plan, folder: Path) -> RunRecord:
-    return RunRecord(
-        id=run,
-        pipeline=plan.name,
-        digest=plan.digest,
-        folder=folder,
-        state=State.RUNNING,
-        message="",
-        process=os.getpid(),
-        started=datetime.now(UTC),
-        ended=None,
-    )

@@ -23,8 +23,10 @@ class Kind(StrEnum):
     NODE_READY = "node-ready"  # seconds
     NODE_STOPPED = "node-stopped"
     NODE_FAILED = "node-failed"  # message
+    USAGE = "usage"  # cpu_s: what a process or container has used by its end
     PROGRESS = "progress"  # done, total, message: reported by the component
     NOTICE = "notice"  # message: a warning from the component or the engine
+    WEB_PAGE = "web-page"  # url: a page that the component serves while it runs
     COUNTS = "counts"  # received, answered, bytes_in, bytes_out, queued, in_flight
     OPERATION_ENDED = "operation-ended"  # received, answered, seconds
     RETRY = "retry"  # message, attempt
@@ -34,7 +36,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened in a run. `time` is UTC."""
+    """One thing that happened in a run. `time` is UTC.
+
+    number: where it stands in the journal; 0 for one that does not come from there.
+    """
 
     run: str
     kind: Kind
@@ -42,6 +47,7 @@ class Event:
     operation: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    number: int = field(default=0, compare=False)
 
 
 Observer = Callable[[Event], None]

@@ -5,21 +5,20 @@ Counts and progress are not kept event by event, only as they last stood; everyt
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from composer.database import DatabaseUrlError, insert, make_tables, open_engine, reason_of
 from orchestrator.errors import RunNotFoundError, SettingsError
 from orchestrator.events import Event, Kind
+from orchestrator.processes import ProcessIdentity
 from orchestrator.settings import JOURNAL_FILE
-
-logger = logging.getLogger(__name__)
 
 _METADATA = sa.MetaData()
 
@@ -35,6 +34,10 @@ _RUNS = sa.Table(
     sa.Column("process", sa.Integer, nullable=False),
     sa.Column("started", sa.DateTime(timezone=True), nullable=False),
     sa.Column("ended", sa.DateTime(timezone=True)),
+    # Journals of older versions lack these.
+    sa.Column("host", sa.String(255)),
+    sa.Column("process_started", sa.DateTime(timezone=True)),
+    sa.Column("seen", sa.DateTime(timezone=True)),
 )
 
 _EVENTS = sa.Table(
@@ -58,12 +61,20 @@ _OPERATIONS = sa.Table(
     sa.Column("counts", sa.JSON, nullable=False),
 )
 
+_RUNNING: Final = "running"
 _NOT_KEPT: Final = frozenset({Kind.COUNTS, Kind.PROGRESS})
+_MAX_NAME: Final = 120
+"""Letters of the name of a node or an operation in an event."""
+_SILENCE_S: Final = 60.0
+"""After so long without a sign of life a run on another host counts as dead."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run as the journal knows it. Times are UTC; `ended` is None while it runs."""
+    """A run as the journal knows it. Times are UTC; `ended` is None while it runs.
+
+    process, host, process_started: who runs it, see `ProcessIdentity`. seen: its last sign of life.
+    """
 
     id: str
     pipeline: str
@@ -75,11 +86,78 @@ class RunRecord:
     started: datetime
     ended: datetime | None
     operations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    host: str = ""
+    process_started: datetime | None = None
+    seen: datetime | None = None
+
+    @classmethod
+    def begun(cls, run: str, pipeline: str, digest: str, folder: Path) -> RunRecord:
+        """Return the record of a run that this process begins now."""
+        runner, now = ProcessIdentity.current(), datetime.now(UTC)
+        return cls(
+            id=run,
+            pipeline=pipeline,
+            digest=digest,
+            folder=folder,
+            state=_RUNNING,
+            message="",
+            process=runner.number,
+            started=now,
+            ended=None,
+            host=runner.host,
+            process_started=runner.started,
+            seen=now,
+        )
+
+    @property
+    def runner(self) -> ProcessIdentity:
+        """The process that runs it, or has run it."""
+        return ProcessIdentity(self.process, self.host, self.process_started)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it says that it runs and, as far as can be told from here, does."""
+        if self.state != _RUNNING:
+            return False
+        if self.runner.is_elsewhere:
+            silence = timedelta(seconds=_SILENCE_S)
+            return self.seen is None or datetime.now(UTC) - self.seen < silence
+        return self.runner.exists(before=self.started)
 
     @property
     def seconds(self) -> float:
         """How long it took, or has taken so far."""
         return ((self.ended or datetime.now(UTC)) - self.started).total_seconds()
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are meant. state, pipeline: exactly; text: part of the id, in any case."""
+
+    state: str = ""
+    pipeline: str = ""
+    text: str = ""
+
+
+def open_journal_database(url: str, runs_folder: Path, tables: sa.MetaData) -> sa.Engine:
+    """Open the database of the journal, by default a file in the runs folder, with some tables.
+
+    Raises SettingsError.
+    """
+    is_file = not url
+    try:
+        if is_file:
+            runs_folder.mkdir(parents=True, exist_ok=True)
+            url = f"sqlite:///{runs_folder.resolve() / JOURNAL_FILE}"
+        # Readers read while a run writes.
+        engine = open_engine(url, "journal_mode = WAL", "synchronous = NORMAL")
+        make_tables(engine, tables)
+    except OSError as error:
+        raise SettingsError(f"cannot write into {runs_folder}: {error.strerror}") from error
+    except (SQLAlchemyError, DatabaseUrlError) as error:
+        name = f" {runs_folder / JOURNAL_FILE}" if is_file else ""
+        raise SettingsError(f"cannot open the journal{name}: {reason_of(error)}") from error
+    return engine
 
 
 class Journal:
@@ -89,64 +167,82 @@ class Journal:
     """
 
     def __init__(self, url: str, runs_folder: Path) -> None:
-        try:
-            if not url:
-                runs_folder.mkdir(parents=True, exist_ok=True)
-                url = f"sqlite:///{runs_folder.resolve() / JOURNAL_FILE}"
-            self._engine = sa.create_engine(url)
-            if self._engine.dialect.name == "sqlite":
-                sa.event.listen(self._engine, "connect", _set_pragmas)
-            _METADATA.create_all(self._engine)
-        except OSError as error:
-            raise SettingsError(f"cannot write into {runs_folder}: {error.strerror}") from error
-        except SQLAlchemyError as error:
-            raise SettingsError(f"cannot open the journal: {_reason(error)}") from error
+        self._engine = open_journal_database(url, runs_folder, _METADATA)
 
     def open_run(self, record: RunRecord) -> None:
         """Enter a new run."""
-        values = {c.name: getattr(record, c.name, {}) for c in _RUNS.columns}
+        values = {c.name: getattr(record, c.name) for c in _RUNS.columns}
         self._write(sa.insert(_RUNS).values(values | {"folder": str(record.folder)}))
 
-    def reopen_run(self, run: str, process: int) -> None:
-        """Enter that a run goes on."""
-        values = {"state": "running", "message": "", "ended": None, "process": process}
+    def reopen_run(self, run: str) -> None:
+        """Enter that a run goes on, in this process."""
+        values: dict[str, Any] = {"state": _RUNNING, "message": "", "ended": None}
+        runner = ProcessIdentity.current()
+        values |= {
+            "process": runner.number,
+            "host": runner.host,
+            "process_started": runner.started,
+            "seen": datetime.now(UTC),
+        }
+        self._write(sa.update(_RUNS).where(_RUNS.c.id == run).values(values))
+
+    def touch(self, run: str) -> None:
+        """Enter that a run is still going on."""
+        values = {"seen": datetime.now(UTC)}
         self._write(sa.update(_RUNS).where(_RUNS.c.id == run).values(values))
 
     def observe(self, event: Event) -> None:
         """Keep an event, and with RUN_CLOSED how the run ended; an observer of the run."""
         if event.kind is Kind.RUN_CLOSED:
-            values = {**event.detail, "state": str(event.detail["state"])}
-            values["ended"] = event.time
+            values = {
+                "state": str(event.detail["state"]),
+                "message": _storable(str(event.detail.get("message", ""))),
+                "ended": event.time,
+            }
             self._write(sa.update(_RUNS).where(_RUNS.c.id == event.run).values(values))
         if event.kind is Kind.COUNTS:
             key = {"run": event.run, "node": event.node, "operation": event.operation}
-            found = sa.and_(*(_OPERATIONS.c[name] == value for name, value in key.items()))
-            self._write(
-                sa.delete(_OPERATIONS).where(found),
-                sa.insert(_OPERATIONS).values(**key, counts=dict(event.detail)),
-            )
+            counts = {"counts": dict(event.detail)}
+            row = insert(self._engine, _OPERATIONS).values(key | counts)
+            self._write(row.on_conflict_do_update(index_elements=[*key], set_=counts))
         elif event.kind not in _NOT_KEPT:
             self._write(
                 sa.insert(_EVENTS).values(
                     run=event.run,
                     time=event.time,
                     kind=event.kind.value,
-                    node=event.node,
-                    operation=event.operation,
+                    node=_storable(event.node, _MAX_NAME),
+                    operation=_storable(event.operation, _MAX_NAME),
                     detail=dict(event.detail),
                 )
             )
 
-    def runs(self, limit: int = 50) -> list[RunRecord]:
-        """Return the latest runs, the newest first."""
-        statement = sa.select(_RUNS).order_by(_RUNS.c.started.desc()).limit(limit)
-        return [_record(row) for row in self._read(statement)]
+    def runs(
+        self, limit: int = 50, offset: int = 0, *, where: RunFilter | None = None
+    ) -> list[RunRecord]:
+        """Return the latest runs, the newest first, after leaving out `offset` of them."""
+        statement = sa.select(_RUNS).where(*_conditions(where)).limit(limit).offset(offset)
+        # Ids make the order one and the same on every page where times are equal.
+        ordered = statement.order_by(_RUNS.c.started.desc(), _RUNS.c.id.desc())
+        return [_record(row) for row in self._read(ordered)]
+
+    def count_runs(self, where: RunFilter | None = None) -> int:
+        """Return how many runs there are."""
+        statement = sa.select(sa.func.count().label("number")).select_from(_RUNS)
+        return int(self._read(statement.where(*_conditions(where)))[0]["number"])
+
+    def pipelines(self, limit: int = 1000) -> list[str]:
+        """Return the names of the pipelines that have run, in their order."""
+        statement = sa.select(_RUNS.c.pipeline).distinct().order_by(_RUNS.c.pipeline).limit(limit)
+        return [row["pipeline"] for row in self._read(statement)]
 
     def run(self, name: str) -> RunRecord:
         """Return the run of that id, or the only one whose id starts so.
 
         "last" is the newest. Raises RunNotFoundError.
         """
+        if not name.isprintable():  # no run has such a name, and PostgreSQL takes no NUL
+            raise RunNotFoundError(f"there is no run {name!r}; `eoloom runs` lists them")
         latest = sa.select(_RUNS).order_by(_RUNS.c.started.desc()).limit(2)
         if name == "last":
             rows = self._read(latest.limit(1))
@@ -163,20 +259,44 @@ class Journal:
         operations = {f"{c['node']}.{c['operation']}": c["counts"] for c in counts}
         return _record(row, operations)
 
-    def events(self, run: str) -> list[Event]:
-        """Return all events of a run, in their order."""
-        statement = sa.select(_EVENTS).where(_EVENTS.c.run == run).order_by(_EVENTS.c.number)
-        return [
-            Event(
-                row["run"],
-                Kind(row["kind"]),
-                row["node"],
-                row["operation"],
-                row["detail"],
-                _utc(row["time"]),
-            )
-            for row in self._read(statement)
-        ]
+    def events(
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        limit: int | None = None,
+        kinds: Iterable[Kind] | None = None,
+        newest: bool = False,
+    ) -> list[Event]:
+        """Return the events of a run in their order, at most `limit` of them.
+
+        newest: if there are more, the last ones instead of the first.
+
+        after: only those whose `number` is larger; that of the last event of one page is where the
+        next page begins. until: none beyond this number. kinds: of these only.
+        """
+        statement = sa.select(_EVENTS).where(_EVENTS.c.run == run, _EVENTS.c.number > after)
+        if until is not None:
+            statement = statement.where(_EVENTS.c.number <= until)
+        if kinds is not None:
+            statement = statement.where(_EVENTS.c.kind.in_([kind.value for kind in kinds]))
+        number = _EVENTS.c.number
+        ordered = statement.order_by(number.desc() if newest else number).limit(limit)
+        rows = self._read(ordered)
+        return [_event(row) for row in (reversed(rows) if newest else rows)]
+
+    def count_events(self, run: str, kind: Kind) -> int:
+        """Return how many events of a kind a run has."""
+        statement = sa.select(sa.func.count().label("number")).select_from(_EVENTS)
+        statement = statement.where(_EVENTS.c.run == run, _EVENTS.c.kind == kind.value)
+        return int(self._read(statement)[0]["number"])
+
+    def last_event(self, run: str) -> Event | None:
+        """Return the latest event of a run."""
+        statement = sa.select(_EVENTS).where(_EVENTS.c.run == run)
+        rows = self._read(statement.order_by(_EVENTS.c.number.desc()).limit(1))
+        return _event(rows[0]) if rows else None
 
     def close(self) -> None:
         """Give the connections back."""
@@ -188,14 +308,29 @@ class Journal:
                 for statement in statements:
                     connection.execute(statement)
         except SQLAlchemyError as error:
-            raise SettingsError(f"cannot write the journal: {_reason(error)}") from error
+            raise SettingsError(f"cannot write the journal: {reason_of(error)}") from error
 
     def _read(self, statement: sa.Executable) -> list[Any]:
         try:
             with self._engine.connect() as connection:
                 return list(connection.execute(statement).mappings())
         except SQLAlchemyError as error:
-            raise SettingsError(f"cannot read the journal: {_reason(error)}") from error
+            raise SettingsError(f"cannot read the journal: {reason_of(error)}") from error
+
+
+def _conditions(where: RunFilter | None) -> list[sa.ColumnElement[bool]]:
+    if where is None:
+        return []
+    found = []
+    if where.state:
+        found.append(_RUNS.c.state == where.state)
+    if where.pipeline:
+        found.append(_RUNS.c.pipeline == where.pipeline)
+    if where.text:
+        # PostgreSQL takes no NUL, and no id has one.
+        text = _storable(where.text)
+        found.append(_RUNS.c.id.icontains(text, autoescape=True))
+    return found
 
 
 def _record(row: Any, operations: Mapping[str, Mapping[str, Any]] | None = None) -> RunRecord:
@@ -210,19 +345,30 @@ def _record(row: Any, operations: Mapping[str, Mapping[str, Any]] | None = None)
         started=_utc(row["started"]),
         ended=_utc(row["ended"]) if row["ended"] else None,
         operations=operations or {},
+        host=row["host"] or "",
+        process_started=_utc(row["process_started"]) if row["process_started"] else None,
+        seen=_utc(row["seen"]) if row["seen"] else None,
     )
+
+
+def _event(row: Any) -> Event:
+    return Event(
+        row["run"],
+        Kind(row["kind"]),
+        row["node"],
+        row["operation"],
+        row["detail"],
+        _utc(row["time"]),
+        row["number"],
+    )
+
+
+def _storable(text: str, limit: int | None = None) -> str:
+    """Return a text as every database takes it: without NUL and half characters, not too long."""
+    whole = text.encode(errors="replace").decode()
+    return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
 
 
 def _utc(time: datetime) -> datetime:
     # SQLite forgets the time zone.
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
-def _set_pragmas(connection: Any, _: object) -> None:
-    """Let readers read while a run writes, and wait for another writer instead of failing."""
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -6,7 +6,8 @@ Read from the run's log and journal, so that it is known of every run, also of o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import networkx as nx
 
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
     from orchestrator.journal import RunRecord
     from orchestrator.result_files import Result
 
+_PREVIEW_TYPES: Final = frozenset({"image/png", "image/jpeg"})
+
 
 @dataclass(frozen=True)
 class Ancestor:
     """A message and what it was made from.
 
-    item: its id where it is an item. component: with its version. is_repeated: it stands in the
-    lineage already, and its parents are given there.
+    item: its id where it is an item; time: when its data were taken; preview: path of a small
+    picture of it, if it has one. component: with its version. is_repeated: it stands in the lineage
+    already, and its parents are given there.
     """
 
     message: str
@@ -36,6 +40,8 @@ class Ancestor:
     component: str
     parents: tuple[Ancestor, ...] = ()
     is_repeated: bool = False
+    time: str = ""
+    preview: str = ""
 
 
 def read_lineage(record: RunRecord, graph: Graph, name: str) -> Ancestor:
@@ -49,7 +55,13 @@ def read_lineage(record: RunRecord, graph: Graph, name: str) -> Ancestor:
     messages = [message for message in made if message == name]
     messages += [m for m in made if m in results and results[m].item == name]
     if not messages:
-        items = ", ".join(sorted({r.item for r in results.values() if r.item})[:10])
+        kept = {result.item for result in results.values() if result.item}
+        if name in kept:
+            raise PermanentError(
+                f"the messages from which {name} came are no longer in "
+                f"{record.folder / MESSAGES_FILE}: it was changed or cut off"
+            )
+        items = ", ".join(sorted(kept)[:10])
         raise PermanentError(f"run {record.id} has no item {name!r} (it has {items or 'none'})")
     return _Lineage(made, results, graph).ancestor(messages[-1])
 
@@ -103,4 +115,25 @@ class _Lineage:
             component=self._graph.nodes[message.partition(".")[0]].component.reference,
             parents=tuple(self.ancestor(parent) for parent in parents),
             is_repeated=is_repeated and self._made.in_degree(message) > 0,
+            time=_time_of(result) if result else "",
+            preview=_preview_of(result) if result else "",
         )
+
+
+def _time_of(result: Result) -> str:
+    """Return the day of an item, or its first and last."""
+    names = ("start_datetime", "end_datetime")
+    days = [str(result.properties[name])[:10] for name in names if result.properties.get(name)]
+    days = days or [str(result.properties.get("datetime") or "")[:10]]
+    return " to ".join(dict.fromkeys(days))
+
+
+def _preview_of(result: Result) -> str:
+    """Return the path of an item's overview or thumbnail, where that is a file of this machine."""
+    found = {
+        role: asset.path
+        for asset in result.assets
+        for role in asset.roles
+        if asset.media_type in _PREVIEW_TYPES and not urlsplit(asset.path).scheme
+    }
+    return found.get("overview") or found.get("thumbnail", "")

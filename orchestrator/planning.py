@@ -48,6 +48,7 @@ def _node(node: PlannedNode, image_registry: str) -> NodePlan:
         memory_bytes=resources.memory_bytes,
         gpus=resources.gpu,
         shared_folder=node.options.shared_folder or "",
+        local_paths=node.component.schema.local_paths(node.params),
     )
 
 
@@ -77,17 +78,19 @@ def _step(planned: PlannedOperation) -> Step:
     return Step(
         node=node.name,
         operation=operation.name,
-        service=node.component.contract.service,
+        service=operation.service,
         client_streaming=operation.input_stream,
         server_streaming=operation.output_stream,
         source=planned.kind is Kind.SOURCE,
         sink=not operation.output.fields,
+        input_message=operation.input.name,
         output_message=operation.output.name,
         params=dict(node.params),
         timeout_s=planned.timeout_s,
         concurrency=node.options.concurrency,
         ordered=declared.ordered,
         idempotent=declared.idempotent,
+        deterministic=declared.deterministic,
         on_error=OnError(node.options.on_error),
         iterations=1 if planned.is_called_once else None,
         literals=planned.literals,

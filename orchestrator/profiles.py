@@ -208,7 +208,7 @@ class Profile(_Model):
         subject = f"profile {self.name} leaves open what {reason or 'this'} needs"
         lines = [f"  {name}: {HOW_TO_FIND.get(name, 'give a value')}" for name in missing]
         advice = "Answer with --profile-set FIELD=VALUE, or in a profile of your own."
-        raise ProfileError("\n".join([f"{subject}:", *lines, advice]))
+        raise ProfileError("\n".join([f"{subject}:", *lines, advice]), missing)
 
 
 def profile_folder() -> Path:
@@ -233,10 +233,10 @@ def load_profile(name_or_path: str, values: Sequence[str] = ()) -> Profile:
     path = Path(name_or_path) if is_path else profile_folder() / f"{name_or_path}.yaml"
     if not is_path and name_or_path not in profile_names():
         meant = nearest(name_or_path, profile_names())
-        hint = f"did you mean {meant!r}? " if meant else ""
+        hint = f"; did you mean {meant!r}?" if meant else ""
         raise ProfileError(
-            f"there is no profile {name_or_path!r}; {hint}There are "
-            f"{', '.join(profile_names())}, and any file by its path"
+            f"there is no profile {name_or_path!r}, only {', '.join(profile_names())}, and any "
+            f"file by its path{hint}"
         )
     try:
         document = read_document(path)

@@ -52,7 +52,7 @@ def read_results(folder: Path) -> tuple[Result, ...]:
     found = []
     for path in sorted(root.rglob("*")):
         if path.suffix == ".json" and path.name not in _NOT_ITEMS and path.name[0] != ".":
-            result = _read_item(path)
+            result = read_result(path)
             if result is not None:
                 found.append(result)
         elif path.suffix == ".binpb":
@@ -61,7 +61,8 @@ def read_results(folder: Path) -> tuple[Result, ...]:
     return tuple(found)
 
 
-def _read_item(path: Path) -> Result | None:
+def read_result(path: Path) -> Result | None:
+    """Return the item in a document of a run, or None if it is not whole or not one of ours."""
     try:
         if path.stat().st_size > _DOCUMENT_LIMIT_BYTES:
             return None

@@ -31,11 +31,14 @@ Emitted = Callable[[Step, Message, Path], None]
 
 @dataclass
 class _Collection:
-    """What the collection document says of its items."""
+    """What the collection document says of its items.
+
+    items: their files, as keys: a run that heals itself emits an item once more.
+    """
 
     folder: Path
     node: str
-    items: list[str] = field(default_factory=list)
+    items: dict[str, None] = field(default_factory=dict)
     boxes: list[list[float]] = field(default_factory=list)
     times: list[str] = field(default_factory=list)
 
@@ -112,7 +115,7 @@ class Results:
             *self._parents(item, path),
         ]
         _write_json(path, document)
-        collection.items.append(path.name)
+        collection.items[path.name] = None
         if item.bbox:
             collection.boxes.append(list(item.bbox))
         collection.times += filter(None, (item.datetime, item.start_datetime, item.end_datetime))

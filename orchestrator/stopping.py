@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from orchestrator.backends.choice import BackendName
+from orchestrator.backends.name import BackendName
 from orchestrator.backends.record import BackendRecord
 from orchestrator.engine.run import State
 from orchestrator.errors import NotStoppedError, SettingsError

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ui.commands import (
     components,
     dead_letters,
+    deploy,
+    deployments,
     export,
     graph,
+    images,
     import_solution,
     lineage,
     new_component,
+    onboard,
+    page,
+    provenance,
     resume,
     run,
     runs,
     serve,
+    stop,
     validate,
+    watch,
 )
 from ui.commands.command import Command
 from ui.exits import HELP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 app = typer.Typer(
     name="eoloom",
@@ -34,19 +45,43 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 
-app.command("components", cls=Command, epilog=components.EPILOG)(components.components)
-app.command("validate", cls=Command, epilog=validate.EPILOG)(validate.validate)
-app.command("run", cls=Command, epilog=run.EPILOG)(run.run)
-app.command("resume", cls=Command, epilog=resume.EPILOG)(resume.resume)
-app.command("dead-letters", cls=Command, epilog=dead_letters.EPILOG)(dead_letters.dead_letters)
-app.command("runs", cls=Command, epilog=runs.RUNS_EPILOG)(runs.runs)
-app.command("show", cls=Command, epilog=runs.SHOW_EPILOG)(runs.show)
-app.command("lineage", cls=Command, epilog=lineage.EPILOG)(lineage.lineage)
-app.command("graph", cls=Command, epilog=graph.EPILOG)(graph.graph)
-app.command("export", cls=Command, epilog=export.EPILOG)(export.export)
-app.command("import", cls=Command, epilog=import_solution.EPILOG)(import_solution.import_solution)
-app.command("serve", cls=Command, epilog=serve.EPILOG)(serve.serve)
-app.command("new-component", cls=Command, epilog=new_component.EPILOG)(new_component.new_component)
+# By subject, in the order in which one meets them; the help shows each subject as a box.
+_PIPELINES, _RUNS = "Pipelines", "Runs"
+_COMPONENTS, _CLUSTER, _SERVICES = "Components and images", "Kubernetes", "Page and service"
+
+
+def _add(name: str, function: Callable[..., None], epilog: str, subject: str) -> None:
+    app.command(name, cls=Command, epilog=epilog, rich_help_panel=subject)(function)
+
+
+_add("run", run.run, run.EPILOG, _PIPELINES)
+_add("validate", validate.validate, validate.EPILOG, _PIPELINES)
+_add("graph", graph.graph, graph.EPILOG, _PIPELINES)
+_add("export", export.export, export.EPILOG, _PIPELINES)
+_add("import", import_solution.import_solution, import_solution.EPILOG, _PIPELINES)
+
+_add("runs", runs.runs, runs.RUNS_EPILOG, _RUNS)
+_add("show", runs.show, runs.SHOW_EPILOG, _RUNS)
+_add("watch", watch.watch, watch.EPILOG, _RUNS)
+_add("stop", stop.stop, stop.EPILOG, _RUNS)
+_add("resume", resume.resume, resume.EPILOG, _RUNS)
+_add("dead-letters", dead_letters.dead_letters, dead_letters.EPILOG, _RUNS)
+_add("lineage", lineage.lineage, lineage.EPILOG, _RUNS)
+_add("provenance", provenance.provenance, provenance.EPILOG, _RUNS)
+
+_add("components", components.components, components.EPILOG, _COMPONENTS)
+_add("new-component", new_component.new_component, new_component.EPILOG, _COMPONENTS)
+_add("onboard", onboard.onboard, onboard.EPILOG, _COMPONENTS)
+_add("share", onboard.share, onboard.SHARE_EPILOG, _COMPONENTS)
+_add("remove", onboard.remove, onboard.REMOVE_EPILOG, _COMPONENTS)
+app.add_typer(images.app, name="images", rich_help_panel=_COMPONENTS)
+
+_add("deploy", deploy.deploy, deploy.DEPLOY_EPILOG, _CLUSTER)
+_add("undeploy", deploy.undeploy, deploy.UNDEPLOY_EPILOG, _CLUSTER)
+app.add_typer(deployments.app, name="deployments", rich_help_panel=_CLUSTER)
+
+_add("ui", page.page, page.EPILOG, _SERVICES)
+_add("serve", serve.serve, serve.EPILOG, _SERVICES)
 
 
 class _StderrHandler(logging.Handler):

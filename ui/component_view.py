@@ -11,11 +11,12 @@ from composer.parameters import PATH_FORMAT
 from ui.formatting import format_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from composer.component import Component
     from composer.contract import Operation
     from composer.manifest import Collections
+    from composer.store import StoredComponent
 
 _TYPES: Final = {
     "string": "text",
@@ -109,6 +110,20 @@ def ports_text(operation: Operation) -> str:
         name = short_name(message.name) if message.fields else ""
         sides.append(f"stream {name}" if stream and name else name)
     return " ".join(filter(None, (sides[0], "->", sides[1])))
+
+
+def visibility_text(stored: StoredComponent) -> str:
+    """Return who may use a component beside its owner: `private`, `shared with ada, bob`."""
+    users = ", ".join(stored.shared_with)
+    return f"shared with {users}" if users else str(stored.visibility)
+
+
+def entry_of(component: Component, stored: Iterable[StoredComponent]) -> StoredComponent | None:
+    """Return what the registry database has of a component; None for one with a folder."""
+    if not component.is_onboarded:
+        return None
+    key = (component.manifest.name, component.manifest.version)
+    return next((entry for entry in stored if (entry.name, entry.version) == key), None)
 
 
 def _collections(collections: Collections | FromParameter | None) -> str:

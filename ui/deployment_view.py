@@ -27,7 +27,7 @@ _ACTION_STYLES: Final = {
     "keep": "cyan",
     "unchanged": "dim",
 }
-_PAST: Final = {
+PAST: Final = {
     "create": "created",
     "change": "changed",
     "replace": "replaced",
@@ -35,7 +35,7 @@ _PAST: Final = {
     "keep": "kept",
     "unchanged": "unchanged",
 }
-_FUTURE: Final = {
+FUTURE: Final = {
     "create": "would be created",
     "change": "would be changed",
     "replace": "would be replaced",
@@ -61,7 +61,7 @@ def show_changes(
     changes: Sequence[Change], name: str, namespace: str, output: Output, *, dry_run: bool
 ) -> None:
     """Write what was, or would be, done to each object, with notes and the cluster's warnings."""
-    words = _FUTURE if dry_run else _PAST
+    words = FUTURE if dry_run else PAST
     unchanged = 0
     for change in changes:
         if change.action == "unchanged":
@@ -93,7 +93,7 @@ class ReadinessLines:
             if self._nodes.get((node.node, node.kind)) != node:
                 self._nodes[node.node, node.kind] = node
                 style = "green" if node.is_ready else "dim"
-                self._output.line(f"{node.node}: {_node_words(node)}", style)
+                self._output.line(f"{node.node}: {node_words(node)}", style)
         reasons = [str(reason) for reason in readiness.reasons]
         for reason in reasons:
             if reason not in self._reasons:
@@ -136,7 +136,7 @@ def nodes_table(readiness: Readiness) -> Table:
     table = new_table("node", "state")
     for node in readiness.nodes:
         style = "green" if node.is_ready else "yellow"
-        table.add_row(Text(node.node, style="bold"), Text(_node_words(node), style=style))
+        table.add_row(Text(node.node, style="bold"), Text(node_words(node), style=style))
     return table
 
 
@@ -181,7 +181,8 @@ def readiness_document(readiness: Readiness) -> dict[str, Any]:
     }
 
 
-def _node_words(node: NodeState) -> str:
+def node_words(node: NodeState) -> str:
+    """Return how a workload stands."""
     if node.kind == "Job":
         if node.done:
             return "has succeeded"

@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from composer.component import Component
     from composer.graph import Graph
     from composer.registry import BrokenComponent
+    from composer.store import StoredComponent
     from ui.run_view import RunView
 
 
-def component_document(component: Component) -> dict[str, Any]:
-    """Return what a list of components says of one."""
+def component_document(
+    component: Component, stored: StoredComponent | None = None
+) -> dict[str, Any]:
+    """Return what a list of components says of one. stored: if it was onboarded."""
     manifest = component.manifest
     return {
         "name": manifest.name,
@@ -26,21 +29,40 @@ def component_document(component: Component) -> dict[str, Any]:
         "licence": manifest.licence,
         "keywords": manifest.keywords,
         "is_built_in": component.is_built_in,
-        "folder": component.folder,
+        "folder": None if component.is_onboarded else component.folder,
+        "image": manifest.image,
+        "onboarded": None if stored is None else stored_document(stored),
         "service": component.contract.service,
+        "services": component.contract.services,
         "operations": [asdict(view) for view in operation_views(component)],
     }
 
 
-def component_details(component: Component, versions: tuple[str, ...]) -> dict[str, Any]:
+def stored_document(stored: StoredComponent) -> dict[str, Any]:
+    """Return whose an onboarded component is, and who may use it."""
+    return {
+        "name": stored.name,
+        "version": stored.version,
+        "owner": stored.owner,
+        "visibility": stored.visibility,
+        "shared_with": stored.shared_with,
+        "image": stored.image,
+        "created": stored.created,
+    }
+
+
+def component_details(
+    component: Component, versions: tuple[str, ...], stored: StoredComponent | None = None
+) -> dict[str, Any]:
     """Return everything about one component."""
-    return component_document(component) | {
+    return component_document(component, stored) | {
         "versions": versions,
         "command": component.manifest.command,
         "resources": component.manifest.resources.model_dump(),
         "parameters": [asdict(view) for view in parameter_views(component.schema.schema)],
         "schema": component.schema.schema,
-        "proto": component.root / component.manifest.proto,
+        "proto": None if component.is_onboarded else component.root / component.manifest.proto,
+        "proto_text": component.proto_text,
     }
 
 
@@ -86,4 +108,5 @@ def run_document(view: RunView) -> dict[str, Any]:
         "figures": [asdict(figure) for figure in headline_figures(view.results)],
         "results": [asdict(result) for result in view.results],
         "notices": [asdict(notice) for notice in view.notices],
+        "has_more_notices": view.has_more_notices,
     }

@@ -102,6 +102,11 @@ def draw_pipeline(file: PipelineFile, registry: Registry) -> Drawing:
         return _drawing(graph, error.faults)
 
 
+def draw_graph(graph: Graph) -> Drawing:
+    """Return the drawing of a composed pipeline."""
+    return _drawing(graph, ())
+
+
 def _sketch(file: PipelineFile, registry: Registry) -> Graph | None:
     """Return a graph of what there is, unchecked, or None if some node is not understood."""
     nodes, _ = plan_nodes(file, registry)
@@ -192,8 +197,7 @@ def _parameters(graph: Graph, node: PlannedNode) -> Iterator[str]:
         if number == MOST_PARAMETERS and len(given) > MOST_PARAMETERS + 1:
             yield f"and {len(given) - MOST_PARAMETERS} more"
             return
-        schema = node.component.schema.schema.get("properties", {}).get(name, {})
-        is_secret = schema.get("writeOnly") or schema.get("format") == "password"
+        is_secret = node.component.schema.is_secret(name)
         yield f"{name}: {'(secret)' if is_secret else format_value(value, _VALUE_LENGTH)}"
 
 

@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     INVALID = 2
     """Wrong usage, or input with faults."""
     ENVIRONMENT = 3
-    """A folder that cannot be written, a journal that cannot be opened, a wrong setting."""
+    """A folder that cannot be written, a database that cannot be opened, a wrong setting."""
     INTERRUPTED = 130
     """Ctrl-C or SIGTERM (128 + SIGINT, as shells report it)."""
 
@@ -42,18 +42,27 @@ class Failure:
 def expected_failure(error: Exception) -> Failure | None:
     """Return what an error means to the user, or None if it is a fault of the program."""
     # Imported here because a command that succeeds needs none of them.
-    from composer.errors import ComposerError, PipelineError, UnknownComponentError
-    from orchestrator.errors import OrchestratorError, SettingsError
+    from composer.errors import (
+        ComposerError,
+        PipelineError,
+        StoreUnavailableError,
+        UnknownComponentError,
+    )
+    from orchestrator.errors import ImageError, OrchestratorError, SettingsError
     from ui.errors import EnvironmentFaultError, UiError
 
     if isinstance(error, PipelineError):
         return Failure(ExitCode.INVALID, _sentence(error), error.faults)
-    if isinstance(error, SettingsError | EnvironmentFaultError):
+    if isinstance(
+        error, SettingsError | ImageError | EnvironmentFaultError | StoreUnavailableError
+    ):
         return Failure(ExitCode.ENVIRONMENT, str(error))
     if isinstance(error, UnknownComponentError) and error.suggestion:
         return Failure(ExitCode.INVALID, f"{error}; did you mean {error.suggestion!r}?")
     if isinstance(error, ComposerError | OrchestratorError | UiError):
         return Failure(ExitCode.INVALID, str(error))
+    if isinstance(error, PermissionError) and error.filename:
+        return Failure(ExitCode.ENVIRONMENT, f"cannot use {error.filename}: {error.strerror}")
     return None
 
 

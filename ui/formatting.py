@@ -79,3 +79,12 @@ def format_value(value: Any, limit: int = 40) -> str:
 def plural(number: int, noun: str) -> str:
     """Return `1 fault`, `2 faults`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def format_bytes(number: float) -> str:
+    """Return a size: `812 B`, `1.4 kB`, `97 MB`, `1.2 GB`."""
+    units = iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while number >= 999.5 and unit != "TB":
+        number, unit = number / 1000, next(units)
+    return f"{number:.1f} {unit}" if number < 9.95 and unit != "B" else f"{number:.0f} {unit}"

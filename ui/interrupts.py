@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psutil
@@ -15,22 +16,33 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_AT_ONCE: Final = 2
+"""Signals after which nothing is waited for."""
 
 
-def run_interruptibly(work: Callable[[], Coroutine[Any, Any, T]], say: Callable[[str], None]) -> T:
+def run_interruptibly(
+    work: Callable[[], Coroutine[Any, Any, T]],
+    say: Callable[[str], None],
+    at_once: Callable[[], None] | None = None,
+) -> T:
     """Run a coroutine to its end; SIGINT or SIGTERM cancels it.
 
     A cancelled coroutine may still return something, which is returned. A second signal kills
     every process that this one has started, so that nothing outlives it, and the end is waited
-    for. Raises KeyboardInterrupt if the coroutine was cancelled and returned nothing.
+    for. at_once: what else it does, in a thread. Raises KeyboardInterrupt if the coroutine was
+    cancelled and returned nothing.
     """
     try:
-        return asyncio.run(_run(work, say))
+        return asyncio.run(_run(work, say, at_once))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 
 
-async def _run(work: Callable[[], Coroutine[Any, Any, T]], say: Callable[[str], None]) -> T:
+async def _run(
+    work: Callable[[], Coroutine[Any, Any, T]],
+    say: Callable[[str], None],
+    at_once: Callable[[], None] | None,
+) -> T:
     task = asyncio.create_task(work())
     signals = 0
 
@@ -42,6 +54,8 @@ async def _run(work: Callable[[], Coroutine[Any, Any, T]], say: Callable[[str], 
             task.cancel()
         else:
             _kill_children()
+            if at_once is not None and signals == _AT_ONCE:
+                threading.Thread(target=at_once, daemon=True).start()
 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:

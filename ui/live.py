@@ -29,7 +29,8 @@ _REFRESHES_PER_S: Final = 8
 _LINE_INTERVAL_S: Final = 5.0
 """Least time between two plain lines of progress of one node."""
 
-_WARNINGS: Final = frozenset({Kind.NOTICE, Kind.RETRY, Kind.DEAD_LETTER})
+_TOLD: Final = frozenset({Kind.NOTICE, Kind.RETRY, Kind.DEAD_LETTER, Kind.WEB_PAGE})
+"""What gets a line of its own."""
 _MARKS: Final = {
     NodeState.WAITING: "·",
     NodeState.READY: "·",
@@ -82,8 +83,8 @@ class LiveWatch:
     def observe(self, event: Event) -> None:
         """Take one event."""
         self._progress.observe(event)
-        if event.kind in _WARNINGS:
-            self._live.console.print(_warning(event), soft_wrap=True)
+        if event.kind in _TOLD:
+            self._live.console.print(_line_of(event), soft_wrap=True)
 
     def say(self, message: str) -> None:
         """Write a line above the table."""
@@ -108,7 +109,7 @@ class LiveWatch:
                 format_rate(node.rate(now)),
                 format_number(node.queued) if node.queued else "",
                 _bar(node),
-                Text(node.message if node.state is NodeState.WORKING else "", style="dim"),
+                Text(_words(node), style="dim"),
                 format_seconds(node.seconds(now)) if node.started else "",
             )
         return table
@@ -121,6 +122,13 @@ class LiveWatch:
         spinner = self._spinners.setdefault(node.label.name, Spinner("dots", style=style))
         spinner.update(text=Text(node.state, style=style))
         return spinner
+
+
+def _words(node: NodeProgress) -> str:
+    """Return what a node is at, or how many of its calls an earlier run had made."""
+    if node.state is NodeState.WORKING:
+        return node.message
+    return f"{node.cached:,} cached" if node.cached else ""
 
 
 def _bar(node: NodeProgress) -> ProgressBar | Text:
@@ -151,8 +159,8 @@ class LineWatch:
         node = self._progress.nodes.get(event.node)
         before = node.state if node else None
         self._progress.observe(event)
-        if event.kind in _WARNINGS:
-            self._console.print(_warning(event), soft_wrap=True)
+        if event.kind in _TOLD:
+            self._console.print(_line_of(event), soft_wrap=True)
         elif node is not None:
             words = self._words(node, event, changed=before is not node.state)
             if words:
@@ -172,6 +180,7 @@ class LineWatch:
             return f"ready after {format_seconds(float(event.detail.get('seconds', 0.0)))}"
         if node.state in ENDED:
             counts = f"{node.received:,} in, {node.answered:,} out"
+            counts += f", {node.cached:,} cached" if node.cached else ""
             return f"{node.state}: {counts}, {format_seconds(node.seconds(event.time))}"
         return str(node.state)
 
@@ -187,8 +196,12 @@ class LineWatch:
         self._console.print(Text(f"{time} {event.node:12} {words}"), soft_wrap=True)
 
 
-def _warning(event: Event) -> Text:
+def _line_of(event: Event) -> Text:
     place = ".".join(filter(None, (event.node, event.operation)))
+    if event.kind is Kind.WEB_PAGE:
+        return Text.assemble(
+            ("page: ", "cyan"), (place, "bold"), f": {event.detail.get('url', '')}"
+        )
     word = {Kind.RETRY: "retrying", Kind.DEAD_LETTER: "set aside"}.get(event.kind, "warning")
     message = str(event.detail.get("message", ""))
     return Text.assemble((f"{word}: ", "yellow"), (place, "bold"), f": {message}")

@@ -94,7 +94,7 @@ class Layout:
 
 def arrange(drawing: Drawing) -> Layout:
     """Give every part its place."""
-    measure = _Ruler()
+    measure = Ruler()
     boxes = {box.node: Placed(box, _box_width(box, measure)) for box in drawing.boxes}
     labels = max((measure(arrow.message, LABEL_SIZE) for arrow in drawing.arrows), default=0.0)
     _place(boxes.values(), labels + _COLUMN_GAP)
@@ -119,19 +119,20 @@ def results_of(box: Box, drawing: Drawing) -> list[Row]:
     return [row for row in box.rows if row.output and (box.node, row.operation) not in linked]
 
 
-class _Ruler:
+class Ruler:
     """Measures text as it will be drawn."""
 
     def __init__(self) -> None:
         self._text = TextToPath()
 
     def __call__(self, text: str, size: float, *, bold: bool = False) -> float:
+        """Return the width of a text in points."""
         font = FontProperties(size=size, weight="bold" if bold else "normal")
         width, _, _ = self._text.get_text_width_height_descent(text, font, ismath=False)
         return _SLACK * float(width)
 
 
-def _box_width(box: Box, measure: _Ruler) -> float:
+def _box_width(box: Box, measure: Ruler) -> float:
     widths = (
         measure(box.node, NAME_SIZE, bold=True),
         measure(box.title, TITLE_SIZE),
@@ -142,7 +143,7 @@ def _box_width(box: Box, measure: _Ruler) -> float:
     return max(_LEAST_WIDTH, max(widths) + 2 * PADDING)
 
 
-def _stub_width(box: Box, drawing: Drawing, measure: _Ruler) -> float:
+def _stub_width(box: Box, drawing: Drawing, measure: Ruler) -> float:
     """Return what stands to the right of a box: the name of its results, or an arrow's bend."""
     messages = [row.output.message for row in results_of(box, drawing) if row.output]
     return max((STUB + 8.0 + measure(name, LABEL_SIZE) for name in messages), default=STUB)

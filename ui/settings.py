@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import json
+import os
+from typing import TYPE_CHECKING, Final, get_origin
 
 from pydantic import ValidationError
 
@@ -17,21 +19,49 @@ if TYPE_CHECKING:
 _PREFIX: Final = "EOLOOM_"
 
 
-def load_settings(runs_folder: Path | None = None) -> OrchestratorSettings:
-    """Return the orchestrator's settings; the option counts before the environment.
+def load_settings(
+    runs_folder: Path | None = None, *, cache: bool | None = None
+) -> OrchestratorSettings:
+    """Return the orchestrator's settings; options count before the environment.
 
     Raises EnvironmentFaultError naming each variable that cannot be used.
     """
     try:
-        if runs_folder is None:
-            return OrchestratorSettings()
-        return OrchestratorSettings(runs_folder=runs_folder)
+        options = {"runs_folder": runs_folder, "cache": cache}
+        given = {name: value for name, value in options.items() if value is not None}
+        return OrchestratorSettings.model_validate(given)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{_PREFIX}{str(fault['loc'][0]).upper()}={fault['input']}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise EnvironmentFaultError(faults) from error
+        unreadable = _unreadable()
+        raise EnvironmentFaultError(unreadable or setting_faults(error, _PREFIX)) from error
+
+
+def setting_faults(error: ValidationError, prefix: str) -> str:
+    """Return what is wrong with variables, each with its name, its value and the reason."""
+    faults = []
+    for fault in error.errors():
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["loc"]:
+            variable = f"{prefix}{str(fault['loc'][0]).upper()}={fault['input']}"
+            message = f"{variable}: {message[:1].lower()}{message[1:]}"
+        faults.append(message)
+    return "; ".join(faults)
+
+
+def _unreadable() -> str:
+    """Say which variable is no JSON where it has to be: then pydantic has no place for it."""
+    for name, field in OrchestratorSettings.model_fields.items():
+        variable = f"{_PREFIX}{name.upper()}"
+        if get_origin(field.annotation) is dict and not _is_json(os.environ.get(variable, "{}")):
+            return f'{variable}={os.environ[variable]}: not JSON, such as {{"node": "value"}}'
+    return ""
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def open_journal(settings: OrchestratorSettings) -> Journal | None:

@@ -16,6 +16,8 @@ from orchestrator.events import Event, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from composer.graph import Graph
+
 _RATE_WINDOW_S: Final = 10.0
 """Rates are those of the last seconds, so that a slow start does not weigh on them for ever."""
 
@@ -44,6 +46,18 @@ class NodeLabel:
     operations: tuple[str, ...]
 
 
+def labels_of(graph: Graph) -> list[NodeLabel]:
+    """Return what a composed pipeline says of its nodes."""
+    return [
+        NodeLabel(
+            name,
+            node.component.reference,
+            tuple(planned.operation.name for planned in graph.operations_of(name)),
+        )
+        for name, node in graph.nodes.items()
+    ]
+
+
 @dataclass
 class OperationProgress:
     """Counts of one operation, as last told."""
@@ -51,6 +65,7 @@ class OperationProgress:
     received: int = 0
     answered: int = 0
     failed: int = 0
+    cached: int = 0
     queued: int = 0
     in_flight: int = 0
     ended: bool = False
@@ -85,6 +100,11 @@ class NodeProgress:
     def failed(self) -> int:
         """Messages set aside because they failed."""
         return sum(operation.failed for operation in self.operations.values())
+
+    @property
+    def cached(self) -> int:
+        """Calls that were not made, because an earlier run had made them."""
+        return sum(operation.cached for operation in self.operations.values())
 
     @property
     def queued(self) -> int:
@@ -123,7 +143,7 @@ class NodeProgress:
         """Take the counts of one operation."""
         detail = event.detail
         operation = self.operations.setdefault(event.operation, OperationProgress())
-        for name in ("received", "answered", "failed", "queued", "in_flight"):
+        for name in ("received", "answered", "failed", "cached", "queued", "in_flight"):
             setattr(operation, name, int(detail.get(name, getattr(operation, name))))
         self._answers.append((event.time, self.answered))
         while len(self._answers) > 1 and (
@@ -161,7 +181,9 @@ def _observe_node(node: NodeProgress, event: Event) -> None:
     if kind is Kind.NODE_STARTING:
         node.state = NodeState.STARTING
     elif kind is Kind.NODE_READY:
-        node.state, node.started = NodeState.READY, event.time
+        node.started = event.time
+        if node.state in {NodeState.WAITING, NodeState.STARTING}:  # else it has given what is known
+            node.state = NodeState.READY
     elif kind is Kind.COUNTS:
         node.count(event)
         if node.received or node.answered:

@@ -64,9 +64,14 @@ def show_details(view: RunView, output: Output) -> None:
     output.line(f"started   {started}{ended}, took {format_seconds(view.seconds)}")
     if view.message:
         output.show(Text.assemble("message   ", (view.message, "red")))
+    for node in view.nodes:
+        if node.web_page:
+            output.show(Text.assemble("page      ", f"{node.name}: ", (node.web_page, "cyan")))
     for notice in view.notices:
         place = ".".join(filter(None, (notice.node, notice.operation)))
         output.show(Text.assemble(("warning   ", "yellow"), f"{place}: {notice.message}"))
+    if view.has_more_notices:
+        output.line("          and more, which are left out", "yellow")
     _show_work(view, output)
     logs = [node.log for node in view.nodes if node.log]
     if logs:

@@ -9,13 +9,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ui.component_view import operation_views, parameter_views
+from ui.component_view import operation_views, parameter_views, visibility_text
 from ui.formatting import format_number, format_seconds, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from composer.component import Component
+    from composer.store import StoredComponent
     from orchestrator.dead_letters import DeadLetter
     from ui.component_view import ParameterView
     from ui.run_view import NodeView, RunView
@@ -47,15 +48,20 @@ def new_table(*headers: str, numbers: Iterable[str] = ()) -> Table:
     return table
 
 
-def components_table(components: Iterable[Component]) -> Table:
-    """Return one row per operation, the component with its title beside the first."""
+def components_table(components: Iterable[tuple[Component, StoredComponent | None]]) -> Table:
+    """Return one row per operation, the component with its title beside the first.
+
+    Whose an onboarded component is, and who may use it, stands below its title.
+    """
     table = new_table("component", "operations, and what they accept -> emit")
     table.columns[0].min_width = 22
-    for component in components:
+    for component, stored in components:
         manifest = component.manifest
         name = Text.assemble(
             (manifest.name, "bold"), (f"@{manifest.version}\n{manifest.title}", "dim")
         )
+        if stored is not None:
+            name.append(f"\nof {stored.owner}, {visibility_text(stored)}", style="dim")
         for view in operation_views(component):
             operation = Text.assemble((view.name, "cyan"), f": {view.ports}")
             # On a line of their own, because names of collections are long.
@@ -93,10 +99,17 @@ def _meaning(view: ParameterView) -> Text:
 
 
 def nodes_table(nodes: Iterable[NodeView]) -> Table:
-    """Return what each node of a run did; the column `failed` only where some message did."""
+    """Return what each node of a run did; columns that would be empty are left out.
+
+    cached: calls that an earlier run had made.
+    """
     views = list(nodes)
     has_failures = any(view.failed for view in views)
-    headers = ["node", "component", "in", "out", *(["set aside"] if has_failures else []), "time"]
+    is_cached = any(view.cached for view in views)
+    headers = ["node", "component", "in", "out"]
+    headers += ["set aside"] if has_failures else []
+    headers += ["cached"] if is_cached else []
+    headers += ["time"]
     table = new_table(*headers, numbers=headers[2:])
     for view in views:
         cells: list[Text | str] = [
@@ -105,6 +118,7 @@ def nodes_table(nodes: Iterable[NodeView]) -> Table:
             format_number(view.received),
             format_number(view.answered),
             *([format_number(view.failed)] if has_failures else []),
+            *([format_number(view.cached)] if is_cached else []),
             "-" if view.seconds is None else format_seconds(view.seconds),
         ]
         table.add_row(*cells)
@@ -114,8 +128,11 @@ def nodes_table(nodes: Iterable[NodeView]) -> Table:
 def runs_table(runs: Iterable[RunView]) -> Table:
     """Return one row per run; its name begins with that of its pipeline."""
     table = new_table("run", "state", "started", "time", "results", numbers=("time", "results"))
+    # Names of runs are long: little room between columns, and the day above the time at worst.
+    table.padding = (0, 1, 0, 0)
     for column in table.columns:
         column.no_wrap = column.header != "started"
+        column.min_width = 10 if column.header == "started" else None
     for run in runs:
         table.add_row(
             Text(run.id, style="bold"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from composer.contract import Kind
-from ui.canvas import Canvas
+from ui.character_canvas import Canvas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,15 @@ def choose_backend(
     name = asked or BackendName(recorded or settings.backend)
     record.set_backend(name)
     return name
+
+
+async def check_backend(name: BackendName, settings: OrchestratorSettings) -> None:
+    """Raise SettingsError where a backend cannot be used at all: before there is a run of it."""
+    if name is BackendName.DOCKER:
+        from orchestrator.backends.docker.engine import connect
+
+        engine = await asyncio.to_thread(connect, settings.docker_publish)
+        engine.close()
 
 
 def make_backend(

@@ -16,7 +16,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from composer.database import DriverMissingError, make_tables, open_engine, reason_of
+from composer.database import DatabaseUrlError, make_tables, open_engine, reason_of
 from orchestrator.call_memory.digests import Stamp
 from orchestrator.call_memory.errors import IndexUnusableError
 
@@ -126,7 +126,7 @@ class CallIndex:
                 url = f"sqlite:///{runs_folder.resolve() / INDEX_FILE}"
             self._engine = open_engine(url, "journal_mode = WAL", "synchronous = NORMAL")
             make_tables(self._engine, _METADATA)
-        except (OSError, SQLAlchemyError, DriverMissingError) as error:
+        except (OSError, SQLAlchemyError, DatabaseUrlError) as error:
             raise self._unusable(error) from error
 
     def call(self, key: str) -> KeptCall | None:

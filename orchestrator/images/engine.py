@@ -48,11 +48,12 @@ def image_engine() -> Iterator[DockerClient]:
         raise SettingsError(
             "images need the package docker: pip install 'eoloom[docker]'"
         ) from error
-    place = os.environ.get("DOCKER_HOST") or "this machine"
-    with in_words(f"use the Docker engine of {place}"):
+    host = os.environ.get("DOCKER_HOST")
+    place = f"at {host}" if host else "of this machine"
+    with in_words(f"use the Docker engine {place}"):
         client = docker.from_env(timeout=_SILENCE_S)
     try:
-        with in_words(f"use the Docker engine of {place}"):
+        with in_words(f"use the Docker engine {place}"):
             client.ping()
             yield client
     finally:

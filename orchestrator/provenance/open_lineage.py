@@ -121,9 +121,12 @@ class Translation:
                 yield self._of_pipeline(RunState.START, event.time)
             case Kind.NODE_READY:
                 yield from self._start(event)
+            # What is remembered is given before the component serves.
             case Kind.RESULT:
+                yield from self._start(event)
                 self._add_result(event)
             case Kind.OPERATION_ENDED:
+                yield from self._start(event)
                 operation = self._operations.get(f"{event.node}.{event.operation}")
                 if operation is not None:
                     yield self._end(operation, RunState.COMPLETE, event.time)

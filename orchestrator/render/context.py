@@ -118,7 +118,7 @@ class Context:
 
 def make_context(graph: Graph, profile: Profile, options: RenderOptions) -> Context:
     """Return what the renderer needs. Raises RenderError and ProfileError, see `render`."""
-    _check_options(graph, options)
+    check_options(graph, options)
     plan = make_plan(graph, profile.images.registry or "")
     context = Context(graph, plan, profile, options, remote_nodes(graph))
     profile.require(_questions(context), f"pipeline {plan.name}")
@@ -144,7 +144,8 @@ def _questions(context: Context) -> list[str]:
     return wanted
 
 
-def _check_options(graph: Graph, options: RenderOptions) -> None:
+def check_options(graph: Graph, options: RenderOptions) -> None:
+    """Raise RenderError for a name, a namespace or a node that cannot be."""
     namespaces = (
         ("namespace", options.namespace),
         ("orchestrator_namespace", options.orchestrator_namespace),

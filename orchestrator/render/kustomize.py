@@ -18,6 +18,7 @@ from orchestrator.images.reference import DEFAULT_IMAGE_REGISTRY
 from orchestrator.profiles import Gpu, Images, Profile, Storage
 from orchestrator.render import labels
 from orchestrator.render.checks.finding import pod_templates
+from orchestrator.render.context import check_options
 from orchestrator.render.objects import render, run_of
 from orchestrator.render.options import RenderOptions
 from orchestrator.render.project import render_project
@@ -59,6 +60,7 @@ def export_kustomize(
     names = [profile.name for profile in profiles]
     if len(set(names)) < len(names):
         raise RenderError(f"every overlay needs a profile of its own name, not {', '.join(names)}")
+    check_options(graph, options)
     neutral = dataclasses.replace(options, namespace="")
     base = render(graph, _site_of_nowhere(profiles[0]), neutral)
     # A run's id follows from its images, which every site has under other names.

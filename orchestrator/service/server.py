@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,7 +21,7 @@ from orchestrator.service.ai4eu import Ai4euService
 from orchestrator.service.authentication import Authentication
 from orchestrator.service.runs import RunRegistry
 from orchestrator.service.serial import SerialService
-from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.settings import PREFIX, ServiceSettings
 from orchestrator.service.v1 import RunService
 from orchestrator.settings import OrchestratorSettings
 from protos.orchestrator.ai4eu import orchestrator_pb2 as ai4eu_pb2
@@ -139,9 +140,15 @@ class OrchestratorServer:
         address = self._settings.address
         try:
             port = self._bind(address)
+        except SettingsError:
+            await self.stop()
+            raise
         except (OSError, RuntimeError) as error:
             await self.stop()
-            raise SettingsError(f"cannot listen on {address}: {error}") from error
+            reason = str(error)
+            if isinstance(error, RuntimeError):  # of gRPC, which says no more than that it cannot
+                reason = "another program listens there, or this machine has no such address"
+            raise SettingsError(f"cannot listen on {address}: {reason}") from error
         for name in self._names:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
@@ -162,12 +169,26 @@ class OrchestratorServer:
         if settings.tls_certificate_file is None or settings.tls_key_file is None:
             return self._server.add_insecure_port(address)
         authority = settings.tls_client_ca_file
+        key, certificate = settings.tls_key_file, settings.tls_certificate_file
+        pair = (key.read_bytes(), certificate.read_bytes())
+        _check_certificate(certificate, key)
         credentials = grpc.ssl_server_credentials(
-            [(settings.tls_key_file.read_bytes(), settings.tls_certificate_file.read_bytes())],
+            [pair],
             root_certificates=authority.read_bytes() if authority else None,
             require_client_auth=authority is not None,
         )
         return self._server.add_secure_port(address, credentials)
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    """Raise SettingsError for files that are none: gRPC would only say that it cannot listen."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        raise SettingsError(
+            f"{PREFIX}TLS_CERTIFICATE_FILE={certificate} and {PREFIX}TLS_KEY_FILE={key} are no PEM "
+            "certificate and its key"
+        ) from error
 
 
 class ComponentsOfUsers:

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "EOLOOM_SERVICE_"
+DEFAULT_ADDRESS = "127.0.0.1:8061"
 
 
 class ServiceSettings(BaseSettings):
@@ -22,7 +23,7 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     address: str = Field(
-        default="127.0.0.1:8061",
+        default=DEFAULT_ADDRESS,
         pattern=r"^(unix:.+|(\[[0-9A-Fa-f:.]+\]|[^\[\]:/]+):\d{1,5})$",
         description="Where to listen: host:port or unix:path. 8061 is AI4EU's port.",
     )

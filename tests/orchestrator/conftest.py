@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from orchestrator.backends.local import LocalBackend
+from orchestrator.engine.instruments import UNWATCHED, Instruments
+from orchestrator.engine.message_log import MESSAGES_FILE, MessageLog
 from orchestrator.engine.plan import NodePlan, Plan, PlanLink, Step
 from orchestrator.engine.run import Outcome, Run
 from orchestrator.events import Event, Kind
@@ -59,6 +62,7 @@ class Execution:
 
     outcome: Outcome
     emitted: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    messages: dict[str, bytes] = field(default_factory=dict)
     parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
@@ -72,15 +76,32 @@ Execute = Callable[..., Awaitable[Execution]]
 
 @pytest.fixture
 def execute(tmp_path: Path) -> Execute:
-    """Run a plan of scripted components as real processes."""
+    """Run a plan of scripted components as real processes.
 
-    async def run(plan: Plan, observer: Any = None, **settings: Any) -> Execution:
+    log: whether the run keeps its messages, so that it can go on after a component's death, and
+    in another run of the same test. redrive: whether its dead letters are tried again. recorded:
+    called with the execution so far at every message. instruments: watch its calls.
+    """
+
+    async def run(
+        plan: Plan,
+        observer: Any = None,
+        *,
+        log: bool = False,
+        redrive: bool = False,
+        recorded: Any = None,
+        instruments: Instruments = UNWATCHED,
+        **settings: Any,
+    ) -> Execution:
         chosen = OrchestratorSettings(**{"stop_grace_s": 2.0, "backoff_s": 0.05} | settings)
         execution = Execution(Outcome("running"))  # type: ignore[arg-type]
 
         def record(step: Step, message: Any) -> None:
             execution.emitted[step.key].append(message.payload)
+            execution.messages[message.id] = message.payload
             execution.parents[message.id] = message.parents
+            if recorded:
+                recorded(execution)
 
         def observe(event: Event) -> None:
             execution.events.append(event)
@@ -88,9 +109,18 @@ def execute(tmp_path: Path) -> Execute:
                 observer(event)
 
         backend = LocalBackend(tmp_path, chosen, lambda *_: None)
-        execution.outcome = await Run(
-            "test-run", plan, backend, record=record, observer=observe, settings=chosen
-        ).execute()
+        path = tmp_path / MESSAGES_FILE
+        with MessageLog(path, plan, redrive=redrive) if log else contextlib.nullcontext() as kept:
+            execution.outcome = await Run(
+                "test-run",
+                plan,
+                backend,
+                record=record,
+                observer=observe,
+                settings=chosen,
+                log=kept,
+                instruments=instruments,
+            ).execute()
         return execution
 
     return run

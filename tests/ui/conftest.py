@@ -30,6 +30,7 @@ def workplace(tmp_path: Path, fake_components: Path, monkeypatch: pytest.MonkeyP
     for name in [name for name in os.environ if name.startswith("EOLOOM_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("EOLOOM_COMPONENTS_PATH", str(fake_components))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pipeline.yaml").write_text(PIPELINE)

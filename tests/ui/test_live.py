@@ -43,6 +43,19 @@ def test_lines_tell_of_changes_and_not_of_counts() -> None:
     ]
 
 
+def test_calls_of_an_earlier_run_are_told() -> None:
+    ended = event(Kind.OPERATION_ENDED, 4, received=2, answered=2, cached=2, seconds=3.0)
+    assert told(event(Kind.NODE_READY, 1, seconds=1.0), ended) == [
+        "clean        ready after 1.0 s",
+        "clean        done: 2 in, 2 out, 2 cached, 3.0 s",
+    ]
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
+    with LiveWatch(LABELS, console) as watch:
+        watch.observe(ended)
+    assert isinstance(console.file, io.StringIO)
+    assert "2 cached" in console.file.getvalue()
+
+
 def test_progress_is_told_now_and_then() -> None:
     events = [
         event(Kind.PROGRESS, seconds, done=seconds, total=20, message=f"block {seconds}")

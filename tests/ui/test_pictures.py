@@ -12,7 +12,7 @@ from composer.errors import PipelineError
 from composer.pipeline_file import parse_pipeline
 from composer.registry import Registry
 from tests.ui.fake import PIPELINE
-from ui.canvas import Canvas
+from ui.character_canvas import Canvas
 from ui.drawing import Drawing, draw_pipeline
 from ui.picture import save_picture
 from ui.picture_layout import arrange

@@ -47,6 +47,44 @@ def test_json_is_one_document_and_progress_goes_to_stderr(finish: Finish) -> Non
     assert "ready after" in stderr
 
 
+@pytest.fixture
+def deterministic(tmp_path: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The fakes, all of whose operations say that they are deterministic."""
+    folder = put_components(tmp_path / "deterministic")
+    for path in folder.glob("*/component.yaml"):
+        manifest = yaml.safe_load(path.read_text())
+        for operation in manifest["operations"].values():
+            operation["deterministic"] = True
+        path.write_text(yaml.safe_dump(manifest, sort_keys=False))
+    monkeypatch.setenv("EOLOOM_COMPONENTS_PATH", str(folder))
+    return folder
+
+
+def test_a_second_run_takes_what_the_first_has_computed(
+    finish: Finish, deterministic: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cached(*options: str) -> dict[str, int]:
+        code, stdout, _ = finish("run", "pipeline.yaml", "--json", *options)
+        assert code == 0
+        document = json.loads(stdout)
+        assert any("boa offset" in notice["message"] for notice in document["notices"])
+        return {node["name"]: node["cached"] for node in document["nodes"]}
+
+    nothing = {"scenes": 0, "clean": 0, "change": 0}
+    assert cached("--set", "scenes.count=2") == nothing
+    assert cached("--set", "scenes.count=2") == {"scenes": 1, "clean": 2, "change": 1}
+    assert cached("--set", "scenes.count=2", "--no-cache") == nothing
+    assert cached("--set", "scenes.count=3")["clean"] == 2
+    code, stdout, _ = finish("run", "pipeline.yaml", "--set", "scenes.count=2")
+    assert code == 0
+    assert "cached" in stdout
+    # Whoever works on a component gets what it computes now.
+    (deterministic / "fake-clean" / "algorithm.py").write_text("# changed")
+    assert cached("--set", "scenes.count=2")["clean"] == 0
+    monkeypatch.setenv("EOLOOM_CACHE", "false")
+    assert cached("--set", "scenes.count=2") == nothing
+
+
 def test_a_failing_node_is_named_and_what_was_made_is_kept(finish: Finish) -> None:
     code, stdout, stderr = finish("run", "pipeline.yaml", "--set", "change.fail_at=3")
     assert code == 1
@@ -67,6 +105,35 @@ def test_a_dying_component_fails_the_run(finish: Finish) -> None:
     assert "ended with code 7" in document["message"]
     assert "out of luck" in document["message"]
     assert stderr.count("error:") == 1
+
+
+def test_a_run_goes_on_by_itself_when_a_component_is_killed(
+    start: Start, finish: Finish, workplace: Path
+) -> None:
+    """Its catalogue has every item once, as that of a run in which nothing happened."""
+    with start("run", "pipeline.yaml", "--set", "clean.delay_s=0.5") as process:
+        _wait_for(process, "scenes       done")
+        [clean] = [c for c in _children(process) if Path(c.cwd()).name == "fake-clean"]
+        clean.kill()
+        stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert "warning: clean: its process was killed by SIGKILL" in stdout
+    assert "; started again (1 of 2)" in stdout
+    healed = _catalogued(workplace)
+    finish("run", "pipeline.yaml")
+    assert healed
+    assert healed == _catalogued(workplace)
+
+
+def _catalogued(workplace: Path) -> list[str]:
+    """Return the items in the collections of the latest run."""
+    folder = max((path for path in (workplace / "runs").iterdir() if path.is_dir()), key=str)
+    return sorted(
+        f"{path.parent.name}/{link['href']}"
+        for path in folder.glob("results/*/*/collection.json")
+        for link in json.loads(path.read_text())["links"]
+        if link["rel"] == "item"
+    )
 
 
 def test_a_live_table_on_a_terminal(workplace: Path) -> None:

@@ -49,6 +49,14 @@ def test_a_node_with_two_operations_is_done_with_the_last() -> None:
     assert (run.nodes["clean"].received, run.nodes["clean"].answered) == (4, 3)
 
 
+def test_a_node_that_has_given_what_is_remembered_stays_done_when_it_is_ready() -> None:
+    run = progress_of()
+    run.observe(event(Kind.NODE_STARTING))
+    run.observe(event(Kind.OPERATION_ENDED, 1, received=1, answered=1, seconds=0.1))
+    run.observe(event(Kind.NODE_READY, 2))
+    assert run.nodes["clean"].state is NodeState.DONE
+
+
 def test_a_failed_node_stays_failed_when_it_is_stopped() -> None:
     run = progress_of()
     run.observe(event(Kind.NODE_READY))

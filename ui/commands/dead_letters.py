@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ui.commands.options import AsJson, ComponentFolders, Live, RunsFolder
+from ui.commands.options import AsJson, ComponentFolders, Live, RunArgument, RunsFolder
 from ui.commands.run import execute
 
 EPILOG = """
@@ -20,7 +20,7 @@ EPILOG = """
 
 
 def dead_letters(
-    run: Annotated[str, typer.Argument(help="The run's name, the start of it, or `last`.")],
+    run: RunArgument,
     *,
     redrive: Annotated[
         bool, typer.Option("--redrive", help="Try them again, and all that comes behind them.")
@@ -31,20 +31,21 @@ def dead_letters(
     as_json: AsJson = False,
 ) -> None:
     """List the messages that failed in a run with `on_error: skip`, and why."""
-    from composer.registry import Registry
     from orchestrator.dead_letters import read_dead_letters
     from orchestrator.embedded import load_resumable, load_run
+    from orchestrator.events import Kind
     from ui.output import Output
+    from ui.registry import find_components
     from ui.settings import load_settings
     from ui.tables import dead_letters_table
 
     settings = load_settings(runs_folder)
-    registry = Registry.discover(component_folders or ())
+    registry = find_components(component_folders)
     output = Output(as_json=as_json)
     if redrive:
         record, graph = load_resumable(run, registry, settings, redrive=True)
         execute(graph, settings, output, live=live, resume=record, redrive=True)
-    letters = read_dead_letters(*load_run(run, registry, settings))
+    letters = read_dead_letters(*load_run(run, registry, settings, kinds=[Kind.DEAD_LETTER]))
     output.document([asdict(letter) for letter in letters])
     if as_json:
         return

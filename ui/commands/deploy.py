@@ -93,6 +93,7 @@ def deploy(
     progress goes to stderr.
     """
     import getpass
+    from dataclasses import replace
 
     from composer.graph import compose
     from composer.pipeline_file import load_pipeline
@@ -108,13 +109,13 @@ def deploy(
     output = Output(as_json=as_json)
     graph = compose(load_pipeline(file, overrides or ()), find_components(component_folders))
     site = load_profile(profile, profile_values or ())
+    options = RenderOptions(
+        name=name, namespace=namespace, user=getpass.getuser(), files=component_files(graph)
+    )
+    # What the profile leaves open is asked for without a way into the cluster.
+    render(graph, site, options)
     with connected(context, namespace) as cluster:
-        options = RenderOptions(
-            name=name,
-            namespace=cluster.namespace,
-            user=getpass.getuser(),
-            files=component_files(graph),
-        )
+        options = replace(options, namespace=cluster.namespace)
         objects = render(graph, site, options)
         needs = external_objects(site)
         require_valid(objects, version=site.kubernetes, external=needs)

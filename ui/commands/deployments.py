@@ -91,7 +91,7 @@ def logs(
     node: Annotated[
         str,
         typer.Argument(
-            metavar="[NODE]", help="One node, or `orchestrator`; else all.", show_default=False
+            metavar="NODE", help="One node, or `orchestrator`; else all.", show_default=False
         ),
     ] = "",
     *,
@@ -125,11 +125,12 @@ def scale(
     name: DeploymentArgument,
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="NODE=N...", help="Nodes and their replicas.", show_default=False),
+        typer.Argument(metavar="NODE=N", help="Nodes and their replicas.", show_default=False),
     ],
     *,
     namespace: Namespace = "",
     context: Context = "",
+    as_json: AsJson = False,
 ) -> None:
     """Change how many replicas nodes have, until the next deployment.
 
@@ -138,12 +139,16 @@ def scale(
     from orchestrator.backends.kubernetes.deployments import scale as scale_node
     from ui.output import Output
 
-    output = Output()
+    output = Output(as_json=as_json)
     wanted = [_target(text) for text in targets]
+    changed = []
     with connected(context, namespace) as cluster:
         for node, replicas in wanted:
             before = scale_node(cluster, name, node, replicas)
-            output.line(f"{node}: {before} -> {replicas} replicas")
+            changed.append({"node": node, "before": before, "replicas": replicas})
+            if not as_json:
+                output.line(f"{node}: {before} -> {replicas} replicas")
+    output.document(changed)
 
 
 def _target(text: str) -> tuple[str, int]:
@@ -205,7 +210,7 @@ def fetch(
 @app.command("open", cls=Command)
 def open_(
     name: DeploymentArgument,
-    node: Annotated[str, typer.Argument(help="A node.", show_default=False)],
+    node: Annotated[str, typer.Argument(metavar="NODE", help="A node.", show_default=False)],
     *,
     port: Annotated[int, typer.Option("--port", help="Of the pod: 8062 is its web page.")] = 8062,
     local_port: Annotated[

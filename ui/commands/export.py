@@ -1,13 +1,21 @@
-"""`eoloom export`: a pipeline as a solution of AI4Experiments."""
+"""`eoloom export`: a pipeline as other systems read it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from ui.commands.options import ComponentFolders, Overrides, PipelineArgument
+from ui.commands.options import (
+    AsJson,
+    ComponentFolders,
+    Overrides,
+    PipelineArgument,
+    Profiles,
+    ProfileValues,
+)
+from ui.exports.formats import Format
 
 EPILOG = """
 [b]Examples[/b]
@@ -15,6 +23,10 @@ EPILOG = """
   eoloom export examples/s2_change.yaml --output s2-change.zip
 
   eoloom export examples/s2_change.yaml --to blueprint --output blueprint.json
+
+  eoloom export examples/demo.yaml --to kustomize --profile kind --output demo-kustomize
+
+What a run has done and left is exported by `eoloom provenance`.
 """
 
 
@@ -22,38 +34,45 @@ def export(
     file: PipelineArgument,
     *,
     to: Annotated[
-        Literal["solution", "blueprint"],
-        typer.Option("--to", help="A whole solution.zip, or its blueprint.json alone."),
-    ] = "solution",
+        Format,
+        typer.Option(
+            "--to",
+            help="solution: AI4Experiments' solution.zip; blueprint: its blueprint.json alone; "
+            "kustomize: a folder for `kubectl apply -k`.",
+        ),
+    ] = Format.SOLUTION,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)
     ],
+    profiles: Profiles = None,
+    profile_values: ProfileValues = None,
+    namespace: Annotated[
+        str, typer.Option("--namespace", help="With kustomize: the namespace of the overlays.")
+    ] = "",
     overrides: Overrides = None,
     component_folders: ComponentFolders = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write a pipeline as AI4Experiments reads it, with warnings for what has no counterpart."""
-    from composer.blueprint_export import export_blueprint
+    """Write a pipeline in another system's format, with warnings for what has no counterpart."""
     from composer.graph import compose
     from composer.pipeline_file import load_pipeline
-    from composer.registry import Registry
-    from composer.solution import export_solution
-    from ui.errors import EnvironmentFaultError
+    from ui.exports.base import ExportOptions, write_export
+    from ui.exports.formats import exporter_of
     from ui.formatting import format_path
     from ui.output import Output
+    from ui.registry import find_components
+    from ui.settings import load_settings
 
-    registry = Registry.discover(component_folders or ())
+    registry = find_components(component_folders)
     graph = compose(load_pipeline(file, overrides or ()), registry, cycles=True)
-    if to == "solution":
-        solution = export_solution(graph)
-        content, warnings = solution.content, solution.warnings
-    else:
-        blueprint = export_blueprint(graph)
-        content, warnings = blueprint.blueprint.encode(), blueprint.warnings
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise EnvironmentFaultError(f"cannot write {output}: {error.strerror}") from error
-    told = Output(as_json=False)
-    for warning in warnings:
+    options = ExportOptions(
+        load_settings(), tuple(profiles or ["plain"]), tuple(profile_values or ()), namespace
+    )
+    exported = exporter_of(to)(graph, options)
+    write_export(exported, output)
+    told = Output(as_json=as_json)
+    for warning in exported.warnings:
         told.warn(warning)
-    told.line(f"wrote {format_path(output)}")
+    told.document({"format": to, "output": output.resolve(), "warnings": exported.warnings})
+    if not as_json:
+        told.line(f"wrote {format_path(output)}")

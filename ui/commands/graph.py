@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from ui.commands.options import AsJson, ComponentFolders, Overrides, PipelineArgument
+from ui.commands.options import AsJson, ComponentFolders, Overrides, PictureFile, PipelineArgument
 
 if TYPE_CHECKING:
     from ui.drawing import Drawing
@@ -25,16 +23,7 @@ EPILOG = """
 def graph(
     file: PipelineArgument,
     *,
-    picture: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write a figure instead, as .svg or .png.",
-            show_default=False,
-        ),
-    ] = None,
+    picture: PictureFile = None,
     overrides: Overrides = None,
     component_folders: ComponentFolders = None,
     as_json: AsJson = False,
@@ -46,16 +35,12 @@ def graph(
     """
     from composer.errors import PipelineError
     from composer.pipeline_file import load_pipeline
-    from composer.registry import Registry
     from ui.drawing import draw_pipeline
     from ui.output import Output
+    from ui.registry import find_components
 
-    if picture is not None and picture.suffix.lower() not in {".svg", ".png"}:
-        raise typer.BadParameter(
-            f"{picture.name!r} ends neither in .svg nor in .png", param_hint="--output"
-        )
     output = Output(as_json=as_json)
-    registry = Registry.discover(component_folders or ())
+    registry = find_components(component_folders)
     drawing = draw_pipeline(load_pipeline(file, overrides or ()), registry)
     if picture is not None:
         from ui.picture import save_picture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ui.commands.options import AsJson, ComponentFolders, RunsFolder
+from ui.commands.options import AsJson, ComponentFolders, PictureFile, RunArgument, RunsFolder
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -19,31 +19,48 @@ EPILOG = """
 
   eoloom lineage last S2A_33TWL_20230815_0_L2A
 
+  eoloom lineage last S2A_33TWL_20230815_0_L2A --output lineage.svg
+
   eoloom lineage last change.detect#1 --json
 """
 
 
 def lineage(
-    run: Annotated[str, typer.Argument(help="The run's name, the start of it, or `last`.")],
-    item: Annotated[str, typer.Argument(help="The id of an item, or of a message.")],
+    run: RunArgument,
+    item: Annotated[
+        str,
+        typer.Argument(
+            metavar="ITEM", help="The id of an item, or of a message.", show_default=False
+        ),
+    ],
     *,
+    picture: PictureFile = None,
     runs_folder: RunsFolder = None,
     component_folders: ComponentFolders = None,
     as_json: AsJson = False,
 ) -> None:
     """Show which items, and which components, a result was made from."""
-    from composer.registry import Registry
     from orchestrator.embedded import load_run
     from orchestrator.lineage import read_lineage
+    from ui.formatting import format_path
     from ui.output import Output
+    from ui.registry import find_components
     from ui.settings import load_settings
 
-    registry = Registry.discover(component_folders or ())
-    record, graph, _ = load_run(run, registry, load_settings(runs_folder))
+    registry = find_components(component_folders)
+    record, graph, _ = load_run(run, registry, load_settings(runs_folder), kinds=[])
     ancestor = read_lineage(record, graph, item)
     output = Output(as_json=as_json)
+    if picture is not None:
+        from ui.lineage_picture import save_lineage
+
+        save_lineage(ancestor, picture)
     output.document(asdict(ancestor))
-    if not as_json:
+    if as_json:
+        return
+    if picture is not None:
+        output.line(f"wrote {format_path(picture)}")
+    else:
         output.show(_tree(ancestor))
 
 

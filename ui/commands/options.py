@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.backends.name import BackendName
+
 PipelineArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="The pipeline file.", show_default=False)
+]
+
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="The run's name, the start of it, or `last`.", show_default=False
+    ),
 ]
 
 AsJson = Annotated[
@@ -47,6 +56,67 @@ RunsFolder = Annotated[
     ),
 ]
 
+Cache = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Take what earlier runs have computed from equal input, or call every operation and "
+        "remember nothing; else EOLOOM_CACHE, else the first.",
+        show_default=False,
+    ),
+]
+
 Live = Annotated[
     bool, typer.Option("--live/--no-live", help="A live table, or plain lines of progress.")
+]
+
+ChosenBackend = Annotated[
+    BackendName | None,
+    typer.Option(
+        "--backend",
+        help="Where the components run: as processes of this machine, as containers of a Docker "
+        "engine, or at the addresses in EOLOOM_ADDRESSES, where they run already. Else "
+        "EOLOOM_BACKEND, else local.",
+        show_default=False,
+    ),
+]
+
+Profiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME_OR_FILE",
+        help="With kustomize: a profile of a Kubernetes site, by name or path; an overlay is made "
+        "of each. Repeatable; plain by default.",
+        show_default=False,
+    ),
+]
+
+ProfileValues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--profile-set",
+        metavar="FIELD=VALUE",
+        help="Answer what the profile leaves open, such as storage.storage_class=nfs. Repeatable.",
+        show_default=False,
+    ),
+]
+
+
+def _check_picture(path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in {".svg", ".png"}:
+        raise typer.BadParameter(f"{path.name!r} ends neither in .svg nor in .png")
+    return path
+
+
+PictureFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write a figure instead, as .svg or .png.",
+        callback=_check_picture,
+        show_default=False,
+    ),
 ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from ui.commands.options import AsJson, ComponentFolders, Live, RunsFolder
+from ui.commands.options import (
+    AsJson,
+    Cache,
+    ChosenBackend,
+    ComponentFolders,
+    Live,
+    RunArgument,
+    RunsFolder,
+)
 from ui.commands.run import execute
 
 EPILOG = """
@@ -19,9 +23,11 @@ EPILOG = """
 
 
 def resume(
-    run: Annotated[str, typer.Argument(help="The run's name, the start of it, or `last`.")],
+    run: RunArgument,
     *,
+    backend: ChosenBackend = None,
     runs_folder: RunsFolder = None,
+    cache: Cache = None,
     live: Live = True,
     component_folders: ComponentFolders = None,
     as_json: AsJson = False,
@@ -29,14 +35,15 @@ def resume(
     """Go on with a run that failed, was stopped or was killed.
 
     No finished call is made again: what was computed is taken from the run's folder, and its
-    results are the same as if nothing had happened.
+    results are the same as if nothing had happened. Components run where they did before, unless
+    --backend says otherwise.
     """
-    from composer.registry import Registry
     from orchestrator.embedded import load_resumable
     from ui.output import Output
+    from ui.registry import find_components
     from ui.settings import load_settings
 
-    settings = load_settings(runs_folder)
-    registry = Registry.discover(component_folders or ())
+    settings = load_settings(runs_folder, cache=cache)
+    registry = find_components(component_folders)
     record, graph = load_resumable(run, registry, settings)
-    execute(graph, settings, Output(as_json=as_json), live=live, resume=record)
+    execute(graph, settings, Output(as_json=as_json), live=live, resume=record, backend=backend)

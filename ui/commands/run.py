@@ -9,6 +9,8 @@ import typer
 
 from ui.commands.options import (
     AsJson,
+    Cache,
+    ChosenBackend,
     ComponentFolders,
     Live,
     Overrides,
@@ -17,13 +19,19 @@ from ui.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from composer.graph import Graph
+    from orchestrator.backends.name import BackendName
     from orchestrator.embedded import RunReport
+    from orchestrator.events import Event
     from orchestrator.journal import RunRecord
     from orchestrator.settings import OrchestratorSettings
+    from ui.exits import ExitCode
     from ui.live import Watch
     from ui.output import Output
     from ui.run_view import RunView
+    from ui.state import NodeLabel
 
 EPILOG = """
 [b]Examples[/b]
@@ -31,6 +39,8 @@ EPILOG = """
   eoloom run examples/demo.yaml
 
   eoloom run examples/s2_change.yaml --set scenes.catalogue=./my-catalogue --set clean.resolution=20
+
+  eoloom run examples/demo.yaml --backend docker
 
   eoloom run examples/demo.yaml --json > run.json
 """
@@ -40,25 +50,28 @@ def run(
     file: PipelineArgument,
     *,
     overrides: Overrides = None,
+    backend: ChosenBackend = None,
     runs_folder: RunsFolder = None,
+    cache: Cache = None,
     live: Live = True,
     component_folders: ComponentFolders = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a pipeline on this machine: one process per node, results as a STAC catalogue.
+    """Run a pipeline: one process or container per node, results as a STAC catalogue.
 
     Ctrl-C stops the components in order and keeps what they have made; a second one ends them at
     once. With --json progress goes to stderr.
     """
     from composer.graph import compose
     from composer.pipeline_file import load_pipeline
-    from composer.registry import Registry
     from ui.output import Output
+    from ui.registry import find_components
     from ui.settings import load_settings
 
-    registry = Registry.discover(component_folders or ())
+    registry = find_components(component_folders)
     graph = compose(load_pipeline(file, overrides or ()), registry)
-    execute(graph, load_settings(runs_folder), Output(as_json=as_json), live=live)
+    settings = load_settings(runs_folder, cache=cache)
+    execute(graph, settings, Output(as_json=as_json), live=live, backend=backend)
 
 
 def execute(
@@ -69,35 +82,41 @@ def execute(
     live: bool,
     resume: RunRecord | None = None,
     redrive: bool = False,
+    backend: BackendName | None = None,
 ) -> NoReturn:
     """Run a pipeline, or go on with a run of it; show it and exit with the code of how it went."""
     from orchestrator.embedded import run_pipeline
-    from orchestrator.engine.run import State
-    from ui.exits import ExitCode
+    from orchestrator.stopping import kill_components
     from ui.interrupts import run_interruptibly
+    from ui.state import labels_of
 
-    with _watch(graph, output, live=live) as watch:
+    begun: list[str] = []
+
+    def note(event: Event) -> None:
+        if not begun:
+            begun.append(event.run)
+
+    with open_watch(labels_of(graph), output, live=live) as watch:
         report = run_interruptibly(
-            lambda: run_pipeline(graph, settings, [watch.observe], resume=resume, redrive=redrive),
+            lambda: run_pipeline(
+                graph,
+                settings,
+                [note, watch.observe],
+                resume=resume,
+                redrive=redrive,
+                backend=backend,
+            ),
             watch.say,
+            lambda: kill_components(begun, settings),
         )
-    _tell(_read(report, settings), output)
-    codes = {State.SUCCEEDED: ExitCode.SUCCESS, State.CANCELLED: ExitCode.INTERRUPTED}
-    raise typer.Exit(codes.get(report.state, ExitCode.RUN_FAILED))
+    tell_end(_read(report, settings), output)
+    raise typer.Exit(exit_code_of(report.state))
 
 
-def _watch(graph: Graph, output: Output, *, live: bool) -> Watch:
+def open_watch(labels: Sequence[NodeLabel], output: Output, *, live: bool) -> Watch:
+    """Return what shows a run while it goes: a live table on a terminal, else lines."""
     from ui.live import LineWatch, LiveWatch
-    from ui.state import NodeLabel
 
-    labels = [
-        NodeLabel(
-            name,
-            node.component.reference,
-            tuple(planned.operation.name for planned in graph.operations_of(name)),
-        )
-        for name, node in graph.nodes.items()
-    ]
     kind = LiveWatch if live and output.console.is_terminal and not output.as_json else LineWatch
     return kind(labels, output.console)
 
@@ -110,7 +129,8 @@ def _read(report: RunReport, settings: OrchestratorSettings) -> RunView:
         return read_run(journal, report.id)
 
 
-def _tell(view: RunView, output: Output) -> None:
+def tell_end(view: RunView, output: Output) -> None:
+    """Write how a run ended, as text or as the JSON document, and why it failed."""
     from orchestrator.engine.run import State
     from ui.documents import run_document
     from ui.summary import show_end, show_failure
@@ -118,5 +138,17 @@ def _tell(view: RunView, output: Output) -> None:
     output.document(run_document(view))
     if not output.as_json:
         show_end(view, output)
-    if view.state == State.FAILED:
+    if view.state not in {State.SUCCEEDED, State.CANCELLED}:
         show_failure(view, output)
+
+
+def exit_code_of(state: str) -> ExitCode:
+    """Return the exit code for how a run ended."""
+    from orchestrator.engine.run import State
+    from ui.exits import ExitCode
+
+    codes: dict[str, ExitCode] = {
+        State.SUCCEEDED: ExitCode.SUCCESS,
+        State.CANCELLED: ExitCode.INTERRUPTED,
+    }
+    return codes.get(state, ExitCode.RUN_FAILED)

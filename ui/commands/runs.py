@@ -65,7 +65,7 @@ def show(
     run: Annotated[
         str,
         typer.Argument(
-            metavar="[RUN]", help="The run's name, the start of it, or `last`.", show_default=True
+            metavar="RUN", help="The run's name, the start of it, or `last`.", show_default=True
         ),
     ] = "last",
     runs_folder: RunsFolder = None,

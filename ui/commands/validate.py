@@ -30,17 +30,17 @@ def validate(
     from composer.errors import PipelineError
     from composer.graph import compose
     from composer.pipeline_file import load_pipeline
-    from composer.registry import Registry
     from ui.component_view import ports_text
     from ui.documents import pipeline_document
     from ui.exits import expected_failure
     from ui.formatting import plural
     from ui.output import Output, failure_document
+    from ui.registry import find_components
     from ui.tables import new_table
 
     output = Output(as_json=as_json)
     try:
-        registry = Registry.discover(component_folders or ())
+        registry = find_components(component_folders)
         graph = compose(load_pipeline(file, overrides or ()), registry)
     except PipelineError as error:
         failure = expected_failure(error)

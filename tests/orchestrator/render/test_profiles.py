@@ -63,7 +63,7 @@ def test_a_wrong_value_is_refused_with_its_place(values: list[str], told: str):
 
 
 def test_a_wrong_name_is_refused_with_those_that_there_are():
-    with pytest.raises(ProfileError, match="'creodais'; did you mean 'creodias'"):
+    with pytest.raises(ProfileError, match=r"'creodais', only .*did you mean 'creodias'"):
         load_profile("creodais")
 
 

@@ -354,3 +354,7 @@ async def test_what_cannot_be_listened_on_is_named(serve: Serve, tmp_path: Path)
     with pytest.raises(SettingsError, match=r"cannot listen.*none"):
         async with serve(**files):
             pass
+    (tmp_path / "none").write_text("no certificate")
+    with pytest.raises(SettingsError, match="no PEM certificate and its key"):
+        async with serve(**files):
+            pass

@@ -1,0 +1,22 @@
+"""A pipeline as a folder for `kubectl apply -k`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.component_files import component_files
+from orchestrator.profiles import load_profile
+from orchestrator.render import RenderOptions
+from orchestrator.render.kustomize import export_kustomize
+from ui.exports.base import Exported, ExportOptions
+
+if TYPE_CHECKING:
+    from composer.graph import Graph
+
+
+def to_kustomize(graph: Graph, options: ExportOptions) -> Exported:
+    """Return a base, and an overlay for each profile. Raises ProfileError and RenderError."""
+    profiles = [load_profile(name, options.profile_values) for name in options.profiles]
+    render_options = RenderOptions(namespace=options.namespace, files=component_files(graph))
+    files = export_kustomize(graph, profiles, render_options)
+    return Exported({name: text.encode() for name, text in files.items()})
