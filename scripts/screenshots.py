@@ -49,10 +49,48 @@ def run_demo(tab: Composing) -> None:
     expect(tab.page.get_by_text("succeeded")).to_be_visible(timeout=ENDS_WITHIN_MS)
 
 
+def results(tab: Composing) -> None:
+    """Look at what the demonstration has left."""
+    run_demo(tab)
+    _go(tab, "Results")
+    expect(tab.page.locator(".eoloom-map img.leaflet-tile-loaded").first).to_be_visible()
+    tab.page.wait_for_timeout(4000)  # until all tiles have come
+
+
+def runs(tab: Composing) -> None:
+    """Look at a run of the demonstration."""
+    run_demo(tab)
+    _go(tab, "Runs")
+    tab.page.get_by_text("demo-").first.click()
+    tab.page.wait_for_timeout(3000)
+
+
+def discover(tab: Composing) -> None:
+    """Look at the components."""
+    _go(tab, "Discover")
+    expect(tab.page.get_by_text("Sentinel-2 change detection").first).to_be_visible()
+
+
+def deploy(tab: Composing) -> None:
+    """Look at what a cluster would get."""
+    run_demo(tab)
+    _go(tab, "Deploy")
+    tab.page.wait_for_timeout(4000)
+
+
+def _go(tab: Composing, page: str) -> None:
+    tab.page.get_by_role("link", name=page, exact=True).first.click()
+    tab.page.wait_for_timeout(2000)
+
+
 SHOTS = {
     "compose-light": Shot("light", compose_demo),
     "compose-dark": Shot("dark", compose_demo),
     "compose-run": Shot("light", run_demo),
+    "results": Shot("light", results),
+    "runs": Shot("light", runs),
+    "discover": Shot("light", discover),
+    "deploy": Shot("light", deploy),
 }
 
 
