@@ -46,6 +46,12 @@ def _image(reference: str) -> str:
     return reference
 
 
+def _version(version: str) -> str:
+    if not re.match(VERSION, version):
+        raise ValueError("is not a version such as 1.0.0 or 1.0.0-rc1")
+    return version
+
+
 def _inside(path: str) -> str:
     parts = PurePosixPath(path).parts
     if "\\" in path or path.startswith("/") or ".." in parts:
@@ -120,7 +126,7 @@ class Manifest(_Model):
     """The content of `component.yaml`."""
 
     name: DnsLabel
-    version: str = Field(pattern=VERSION)
+    version: Annotated[str, AfterValidator(_version)]
     title: Line
     description: Text
     licence: Line

@@ -52,7 +52,7 @@ def test_a_manifest_is_read_with_its_defaults(tmp_path: Path) -> None:
         ("licence", None, "licence is missing"),
         ("license", "MIT", "unknown field 'license'; did you mean 'licence'"),
         ("name", "S2_Change", "'S2_Change' must be lower-case letters"),
-        ("version", "1", "version: '1' should match pattern"),
+        ("version", "1", "version: '1' is not a version such as 1.0.0"),
         ("proto", "../../etc/passwd", "proto: '../../etc/passwd' must be a relative path"),
         ("descriptors", "/etc/passwd", "descriptors: '/etc/passwd' must be a relative path"),
         ("command", [], "command: .* should have at least 1 item"),

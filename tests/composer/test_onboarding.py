@@ -104,7 +104,7 @@ def test_what_is_known_of_it_is_kept() -> None:
         ("--privileged", {"name": "a"}, "is not the name of an image"),
         ("a/../b", {"name": "b"}, "is not the name of an image"),
         ("a", {"name": "Not_A_Label"}, "name: 'Not_A_Label' must be lower-case"),
-        ("a", {"version": "one"}, "version: 'one' should match"),
+        ("a", {"version": "one"}, "version: 'one' is not a version"),
     ],
 )
 def test_names_that_cannot_be_are_refused(image: str, options: dict[str, str], words: str) -> None:

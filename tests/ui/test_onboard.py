@@ -175,7 +175,7 @@ def test_what_is_removed_is_gone(onboarded: Invoke) -> None:
         (["--service", "Sin"], "did you mean 'Sink'?"),
         (["--share-with", "ada"], "shared with nobody in particular"),
         (["--parameters", "reader.proto"], "reader.proto: not JSON"),
-        (["--version", "one"], "version: 'one' should match"),
+        (["--version", "one"], "version: 'one' is not a version"),
     ],
 )
 def test_mistakes_are_one_sentence(
