@@ -156,6 +156,7 @@ def test_a_run_is_followed_stopped_and_resumed(page: Served, begin: Begin, open_
     tab.button("Stop").click()
     expect(tab.main).to_contain_text("cancelled", timeout=WITHIN_MS)
     expect(tab.main).to_contain_text(re.compile(r"Processor time\s*\d+\.\d s"))
+    tab.page.wait_for_timeout(1500)  # the page is drawn anew when it stops asking
     tab.button("Resume").click()
     expect(tab.button("Stop")).to_be_visible(timeout=WITHIN_MS)
     expect(tab.main).to_contain_text("succeeded", timeout=WITHIN_MS)

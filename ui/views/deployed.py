@@ -150,12 +150,14 @@ def _scale(namespace: str, name: str, nodes: dict[str, int]) -> None:
     from orchestrator.backends.kubernetes.deployments import scale
 
     st.caption("Until the next deployment, which has the replicas of the pipeline file.")
-    wanted = {
-        node: st.number_input(node, 0, _MAX_REPLICAS, value=replicas)
-        for node, replicas in nodes.items()
-    }
-    if not st.button("Scale", type="primary"):
-        return
+    # A form sends its numbers with the button; by itself, a number may come after it.
+    with st.form("scale", border=False):
+        wanted = {
+            node: st.number_input(node, 0, _MAX_REPLICAS, value=replicas)
+            for node, replicas in nodes.items()
+        }
+        if not st.form_submit_button("Scale", type="primary"):
+            return
     context = str(st.session_state.get("deployed-context", ""))
     with told(), connected(context, namespace) as cluster:
         for node, replicas in wanted.items():
