@@ -7,6 +7,7 @@ from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ui.drafting import Editing, Owners
+from ui.markdown import plain
 from ui.problems import Checked, Checker
 from ui.running import ShownRun
 from ui.views import compose_dialogs as dialogs
@@ -103,7 +104,7 @@ def _bar(editing: Editing, checked: Checked) -> None:
     )
     saved = f"version {draft.base}" if draft.base else "not saved yet"
     state = saved if draft.is_saved or not draft.base else f"changed since {saved}"
-    name.markdown(f"#### {draft.name} :gray[:small[{state}]]")
+    name.markdown(f"#### {plain(draft.name)} :gray[:small[{state}]]")
     if new.button("New", use_container_width=True, help="Begin an empty pipeline"):
         dialogs.begin(editing)
     if open_.button("Open", use_container_width=True, help="Saved pipelines, examples and files"):

@@ -14,6 +14,7 @@ from composer.solution import import_solution
 from ui.drafting import empty_document
 from ui.exports.formats import Format, exporter_of
 from ui.launching import launch
+from ui.markdown import plain
 from ui.registry import keep_components
 from ui.running import ShownRun
 from ui.views.session import forget_components, guarded, registry, tell_failure, user, workspace
@@ -76,7 +77,7 @@ def _drafts(editing: Editing) -> None:
     for draft in found:
         count = len(draft.document["nodes"])
         state = "saved" if draft.is_saved else "not saved"
-        label = f"**{draft.name}** {count} nodes, {state}"
+        label = f"**{plain(draft.name)}** {count} nodes, {state}"
         if st.button(label, key=f"draft-{draft.id}", use_container_width=True):
             _open(editing, draft.document, draft.base)
 
@@ -137,8 +138,8 @@ def save(editing: Editing) -> None:
 @guarded
 def _save_newer(editing: Editing, newest: int) -> None:
     st.write(
-        f"Version {newest} of {editing.draft.name} was saved in another tab since this one was "
-        "opened. Nothing is lost: both stay among the versions."
+        f"Version {newest} of {plain(editing.draft.name)} was saved in another tab since this one "
+        "was opened. Nothing is lost: both stay among the versions."
     )
     if st.button(f"Save this as version {newest + 1}", type="primary"):
         editing.save(newer=True)
