@@ -27,17 +27,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", line)
 
 
+_WITH_DOCKER = ("tests/orchestrator/docker/", "tests/orchestrator/images/", "tests/ui/test_stop.py")
+
+
+def _fixtures_of(item: pytest.Item) -> tuple[str, ...]:
+    return tuple(getattr(item, "fixturenames", ()))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests stay together where several processes share them.
 
     Those of a file, for its fixtures; those with the Docker engine, which would otherwise build the
-    same images twice; and those with a browser, whose event loop no other test should meet.
+    same images twice and stop each other's runs; and those with a browser, whose event loop no other
+    test should meet.
     """
     for item in items:
-        if "tests/browser/" in item.nodeid:
+        if item.nodeid.startswith("tests/browser/"):
             group = "browser"
-        elif "docker_engine" in getattr(item, "fixturenames", ()):
+        elif item.nodeid.startswith(_WITH_DOCKER) or "docker_engine" in _fixtures_of(item):
             group = "docker"
         else:
             group = item.nodeid.partition("::")[0]
