@@ -39,8 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests stay together where several processes share them.
 
     Those of a file, for its fixtures; those with the Docker engine, which would otherwise build the
-    same images twice and stop each other's runs; and those with a browser, whose event loop no other
-    test should meet.
+    same images twice and stop each other's runs; and those with a browser, whose event loop no
+    other test should meet.
     """
     for item in items:
         if item.nodeid.startswith("tests/browser/"):
