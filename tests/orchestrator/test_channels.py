@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import stat
 import subprocess
 import sys
@@ -21,14 +20,9 @@ from orchestrator.engine.plan import NodePlan, Plan, Step
 from orchestrator.engine.run import Outcome, Run, State
 from orchestrator.errors import SettingsError
 from orchestrator.settings import OrchestratorSettings
+from tests.ports import free_port
 
 HOST = "localhost"
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

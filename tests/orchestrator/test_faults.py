@@ -25,7 +25,9 @@ LINKS = ["source.produce -> work.relay", "work.relay -> all.gather"]
 def scripted_processes() -> list[psutil.Process]:
     """The scripted components that this test process has started and that still run."""
     children = psutil.Process().children(recursive=True)
-    return [c for c in children if c.status() != psutil.STATUS_ZOMBIE]
+    running = [c for c in children if c.status() != psutil.STATUS_ZOMBIE]
+    # Servers that other tests share may be children of this process too.
+    return [c for c in running if any("scripted_component" in part for part in c.cmdline())]
 
 
 def chain(**work: object) -> tuple[list, list[str]]:
