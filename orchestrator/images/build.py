@@ -153,10 +153,11 @@ def _follow(lines: Iterable[Mapping[str, Any]], reference: str, observe: Observe
     """Report the steps of a build. Raises ImageError with the last lines where one fails."""
     said: list[str] = []
     done = total = 0
-    step = ""
+    step = failure = ""
     for line in lines:
         if "error" in line:
-            raise ImageError(_failure(reference, step, str(line["error"]), said))
+            failure = _failure(reference, step, str(line["error"]), said)
+            continue  # to the end of the answer, which frees its connection
         text = _ANSI.sub("", str(line.get("stream") or line.get("status") or "")).rstrip()
         found = _STEP.match(text)
         if found:
@@ -165,6 +166,8 @@ def _follow(lines: Iterable[Mapping[str, Any]], reference: str, observe: Observe
             observe(Progress(reference, done - 1, total, message=step[:_MAX_STEP_TEXT]))
         elif text and "progressDetail" not in line and not text.startswith(_NOISE):
             said = [*said[1 - _KEPT_LINES :], text]
+    if failure:
+        raise ImageError(failure)
     observe(Progress(reference, total, total, message="built"))
 
 

@@ -64,16 +64,19 @@ def pull(client: DockerClient, reference: str, observe: Observer) -> str:
 
 def _follow(lines: Iterable[Mapping[str, Any]], doing: str, host: str, layers: Layers) -> str:
     """Report a transfer to its end; return the digest that was named. Raises ImageError."""
-    digest = ""
+    digest = failure = ""
     for line in lines:
         if "error" in line:
-            raise ImageError(_explain(doing, str(line["error"]), host))
+            failure = _explain(doing, str(line["error"]), host)
+            continue  # to the end of the answer, which frees its connection
         layers.take(line)
         told = line.get("aux") or {}
         digest = str(told.get("Digest") or digest)
         status = str(line.get("status", ""))
         if status.startswith("Digest: "):
             digest = status.removeprefix("Digest: ").strip()
+    if failure:
+        raise ImageError(failure)
     return digest
 
 
