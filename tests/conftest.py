@@ -54,6 +54,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stop where the groups would have no effect: versions of pytest and xdist that do not fit."""
+    is_grouped = session.config.getoption("loadgroup", False)
+    if is_grouped and not all("@" in item.nodeid for item in session.items):
+        pytest.exit("pytest-xdist does not know the groups of the tests", returncode=4)
+
+
 @pytest.fixture(scope="session")
 def eoloom_data() -> Path:
     """The folder of real data; skips the test, or fails it, where there is none."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from composer.registry import Registry
-from orchestrator.images.build import BuildOptions, BuiltImage, build_component
+from orchestrator.images.build import BuildOptions, BuiltImage, build_component, build_platform
 from tests.data import ROOT, require
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def base_image(docker_engine: DockerClient) -> str:
 
 @pytest.fixture(scope="session")
 def component_images(docker_engine: DockerClient, base_image: str) -> dict[str, BuiltImage]:
-    """The image of every built-in component, by the component's name."""
+    """The image of every built-in component, of the code as it is now, by the component's name."""
     options = BuildOptions("eoloom", base_image)
     return {
         component.manifest.name: build_component(
@@ -81,6 +81,13 @@ def component_images(docker_engine: DockerClient, base_image: str) -> dict[str, 
         )
         for component in Registry.discover().components
     }
+
+
+@pytest.fixture(scope="session")
+def orchestrator_image(docker_engine: DockerClient, base_image: str) -> BuiltImage:
+    """The image of the orchestrator, of the code as it is now."""
+    options = BuildOptions("eoloom", base_image)
+    return build_platform(docker_engine, "orchestrator", options, lambda progress: None)
 
 
 @pytest.fixture(scope="session")

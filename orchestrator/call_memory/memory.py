@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -101,6 +102,7 @@ class RunCalls:
         self._warn = warn
         self._usable = True
         self._fault = ""
+        self._fault_lock = threading.Lock()
         self._starts: dict[str, str] = {}
 
     def of(self, step: Step) -> OpenCall | None:
@@ -149,8 +151,9 @@ class RunCalls:
         try:
             return action()
         except IndexUnusableError as error:
-            self._usable = False
-            self._fault = str(error)
+            with self._fault_lock:  # several threads may find out at once
+                if self._usable:
+                    self._usable, self._fault = False, str(error)
             return None
 
     def tell(self) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,24 +13,16 @@ from orchestrator.engine.plan import Plan
 from orchestrator.engine.run import Outcome, Run
 from orchestrator.events import Event, Kind
 from orchestrator.settings import OrchestratorSettings
-from tests.data import require
 from tests.orchestrator.conftest import Execute, Execution
-from tests.orchestrator.docker.images import BASE, SCRIPTED, build_greeter, build_scripted
+from tests.orchestrator.docker.images import SCRIPTED, build_greeter, build_scripted
 
 RUN = "org.eoloom.run"
-VERSION = "0.1.0"
-NAMES = ("sample-scenes", "s2-preprocess", "s2-change", "stac-source", "orchestrator")
 
 
 @pytest.fixture(scope="session")
-def client() -> Iterator[Any]:
+def client(docker_engine: Any) -> Any:
     """The engine."""
-    require("docker")
-    import docker
-
-    made = docker.from_env()
-    yield made
-    made.close()
+    return docker_engine
 
 
 @pytest.fixture(scope="session")
@@ -46,23 +35,6 @@ def scripted(client: Any) -> str:
 def greeter(client: Any) -> str:
     """The image of a component as others make them."""
     return build_greeter(client)
-
-
-@pytest.fixture(scope="session")
-def component_images(client: Any) -> None:
-    """The images of the components and of the orchestrator, built where they are missing."""
-    from docker.errors import ImageNotFound
-
-    missing = []
-    for name in NAMES:
-        try:
-            client.images.get(f"eoloom/{name}:{VERSION}")
-        except ImageNotFound:
-            missing.append(name)
-    if missing:
-        eoloom = str(Path(sys.executable).with_name("eoloom"))
-        command = [eoloom, "images", "build", *missing, "--base-image", BASE]
-        subprocess.run(command, check=True, timeout=1500)
 
 
 def left_of(client: Any, run: str) -> list[Any]:

@@ -45,7 +45,7 @@ class Started:
 
 
 @pytest.fixture
-async def started(component_images: None, tmp_path: Path, client: Any) -> AsyncIterator[Started]:
+async def started(component_images: object, tmp_path: Path, client: Any) -> AsyncIterator[Started]:
     notices: list[str] = []
 
     def tell(node: str, kind: Kind, detail: Any) -> None:

@@ -20,6 +20,8 @@ from tests.e2e.conftest import EXAMPLES, Ended, run_eoloom
 from tests.orchestrator.docker.conftest import left_of
 from tests.orchestrator.docker.greeters import put_component
 
+pytestmark = pytest.mark.usefixtures("component_images")
+
 SMALL = ("--set", "scenes.size=256")
 
 
@@ -48,7 +50,7 @@ def run_demo(folder: Path, *arguments: str) -> Ended:
 
 
 def test_containers_leave_the_same_as_processes(
-    component_images: None, local_run: dict[str, str], tmp_path: Path, client: Any
+    local_run: dict[str, str], tmp_path: Path, client: Any
 ) -> None:
     ended = run_demo(tmp_path)
     assert ended.code == 0, ended.stderr
@@ -58,7 +60,7 @@ def test_containers_leave_the_same_as_processes(
 
 
 def test_killing_containers_loses_nothing(
-    component_images: None, local_run: dict[str, str], tmp_path: Path, client: Any
+    local_run: dict[str, str], tmp_path: Path, client: Any
 ) -> None:
     from docker.errors import APIError
 
@@ -98,9 +100,7 @@ def test_killing_containers_loses_nothing(
     assert digests(Path(done.document["folder"])) == local_run
 
 
-def test_the_catalogue_of_another_run_is_read_where_it_lies(
-    component_images: None, tmp_path: Path
-) -> None:
+def test_the_catalogue_of_another_run_is_read_where_it_lies(tmp_path: Path) -> None:
     scenes = tmp_path / "scenes.yaml"
     scenes.write_text("name: scenes\nnodes:\n  scenes: {component: sample-scenes}\n")
     first = run_eoloom(tmp_path, "run", str(scenes), *SMALL, "--backend", "docker", "--json")
@@ -129,9 +129,7 @@ links:
 """
 
 
-def test_a_component_of_others_works_with_ours(
-    component_images: None, greeter: str, tmp_path: Path
-) -> None:
+def test_a_component_of_others_works_with_ours(greeter: str, tmp_path: Path) -> None:
     put_component(tmp_path / "components", "describer", greeter, "describe")
     (tmp_path / "described.yaml").write_text(DESCRIBED)
     ended = run_eoloom(
@@ -166,9 +164,8 @@ def test_a_missing_catalogue_is_named_before_anything_starts(tmp_path: Path, cli
     )
 
 
-def test_a_compose_file_runs_the_pipeline(
-    component_images: None, local_run: dict[str, str], tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("orchestrator_image")
+def test_a_compose_file_runs_the_pipeline(local_run: dict[str, str], tmp_path: Path) -> None:
     command = shutil.which("docker-compose")
     if command is None:
         required = "docker" in os.environ.get("EOLOOM_REQUIRE", "").split(",")

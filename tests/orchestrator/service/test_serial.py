@@ -135,7 +135,8 @@ async def test_a_caller_that_goes_stops_the_run(service: Service) -> None:
         while not (await runs.list(v1.ListRequest())).runs:
             await asyncio.sleep(0.02)
         call.cancel()
+        going = (v1.STATE_RUNNING, v1.STATE_STOPPING)
         async with asyncio.timeout(5):
-            while (await runs.list(v1.ListRequest())).runs[0].state == v1.STATE_RUNNING:
+            while (await runs.list(v1.ListRequest())).runs[0].state in going:
                 await asyncio.sleep(0.02)
         assert (await runs.list(v1.ListRequest())).runs[0].state == v1.STATE_CANCELLED
