@@ -17,6 +17,8 @@ read, never imported; text that others wrote is compiled in a process of its own
     layout.py       where the nodes of a picture go    errors.py, names.py
     flatten.py      our contracts as AI4EU takes them
     blueprint.py    blueprint.json and dockerinfo.json; blueprint_import.py, blueprint_export.py,
-                    mappers.py (Splitter, Collator, DataMapper), component_match.py
-    solution.py     solution.zip; deployments.py, solution_files/
+                    mappers.py (Splitter, Collator, DataMapper), contract_match.py,
+                    component_match.py, carried_components.py
+    solution.py     solutions; solution_sources.py, archive.py, deployments.py, solution_files/
+    database.py     SQLite and PostgreSQL
 """

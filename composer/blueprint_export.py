@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from composer.blueprint import ORCHESTRATOR, PORT
+from composer.carried_components import carry
 from composer.flatten import FlatContract, flatten_all
 from composer.manifest import NodeType
 
@@ -55,6 +56,9 @@ def export_blueprint(graph: Graph, *, image_prefix: str = IMAGE_PREFIX) -> Expor
         "title": pipeline.title,
         "description": pipeline.description,
         "positions": pipeline.positions,
+        "components": {
+            node.component.reference: carry(node.component, flat[node.name]) for node in nodes
+        },
     }
     blueprint: dict[str, Any] = {
         "name": pipeline.name,

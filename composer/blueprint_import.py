@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from composer.blueprint import ORCHESTRATOR, parse_blueprint, parse_dockerinfo
 from composer.component_match import ComponentFinder
-from composer.errors import SolutionError
+from composer.contract_match import ContractFinder
+from composer.errors import MissingContractsError, SolutionError
 from composer.manifest import NodeType
 from composer.mappers import MAPPERS, Edge, Literal, is_mapper, rewire
 from composer.names import as_dns_label
@@ -69,16 +70,17 @@ def import_blueprint(
 ) -> ImportedPipeline:
     """Make a pipeline of the texts of a solution.
 
-    protofiles: text of the contract of each container, by `<container_name>.proto`, in any case.
+    protofiles: texts of contracts: of each container by `<container_name>.proto`, in any case, or
+        as its proto_uri ends; others are known by their operations.
     shared_folders: where containers want the shared folder, by their names in lower case, as
         their deployments say: the original removes SharedFolder nodes when it packs a solution.
 
-    Raises SolutionError naming the container, or UnknownComponentError for a node of ours whose
-    component is neither known nor described.
+    Raises SolutionError naming the container; MissingContractsError naming all whose contract is
+    neither given nor that of a known component.
     """
     plan = parse_blueprint(blueprint)
     addresses = parse_dockerinfo(dockerinfo) if dockerinfo is not None else None
-    work = _Import(plan, registry, {n.lower(): text for n, text in protofiles.items()})
+    work = _Import(plan, registry, protofiles)
     work.name_nodes()
     work.find_components()
     work.mount(shared_folders or {})
@@ -120,7 +122,19 @@ class _Import:
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.finder = ComponentFinder(self.registry, self.warnings)
+        self.contracts = ContractFinder(self.blueprint.nodes, self.protofiles, self.warnings)
+        carried = self.own.get("components")
+        self.finder = ComponentFinder(
+            self.registry,
+            self.contracts,
+            carried if isinstance(carried, dict) else {},
+            self.warnings,
+        )
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What a blueprint of ours says of the whole pipeline."""
+        return self.blueprint.eoloom if isinstance(self.blueprint.eoloom, dict) else {}
 
     def name_nodes(self) -> None:
         """Sort the nodes of the blueprint, and give containers names that nodes may have."""
@@ -137,7 +151,7 @@ class _Import:
             elif node.type is NodeType.PROBE:
                 words = f"Probe {node.container_name}: runs can be watched without one"
                 self.warnings.append(f"{words}; it is left out")
-            elif node.type in MAPPERS and f"{key}.proto" not in self.protofiles:
+            elif node.type in MAPPERS and not self.contracts.has_own_file(node):
                 if not is_mapper(node):
                     words = f"{node.node_type} {node.container_name}: it does not say what it maps"
                     self.warnings.append(f"{words}; it is left out")
@@ -149,7 +163,7 @@ class _Import:
             self.warnings.append("probeIndicator: runs can be watched without a probe")
 
     def find_components(self) -> None:
-        """Find or onboard the component of every container."""
+        """Find or onboard the component of every container. Raises MissingContractsError."""
         for key, node in self.containers.items():
             name = node.container_name
             if self.names[key] != key:
@@ -161,9 +175,15 @@ class _Import:
                 words = f"container {name}: its data_broker_map is left out"
                 self.warnings.append(f"{words}; a component reads data by its own means")
             options = self.finder.options_of(node)
-            component = self.finder.find(node, self.protofiles.get(f"{key}.proto"), options)
-            self.components[key] = component
+            component = self.finder.find(node, options)
+            if component is not None:
+                self.components[key] = component
             self.options[key] = options
+        if self.finder.missing:
+            missing = [node.container_name for node in self.finder.missing]
+            raise MissingContractsError(missing, self.contracts.unreadable)
+        for name, reason in self.contracts.unreadable.items():
+            self.warnings.append(f"{name} is no contract that can be read: {reason}")
 
     def mount(self, shared_folders: Mapping[str, str]) -> None:
         """Give the shared folder to the nodes that SharedFolder nodes are linked to."""
@@ -246,15 +266,17 @@ class _Import:
 
     def pipeline(self, links: list[str]) -> Pipeline:
         """Return the pipeline. Raises SolutionError if it is out of bounds."""
-        own = self.blueprint.eoloom if isinstance(self.blueprint.eoloom, dict) else {}
-        kept = {key: own[key] for key in ("title", "description", "positions") if key in own}
+        kept: dict[str, Any] = {
+            key: self.own[key] for key in ("title", "description", "positions") if key in self.own
+        }
         nodes = {self.names[key]: self.options[key] for key in self.containers}
         values = {
             "name": as_dns_label(self.blueprint.name or "imported"),
             "nodes": nodes,
             "links": links,
         }
-        for attempt in ({**values, **kept}, values):
+        attempts: list[dict[str, Any]] = [{**values, **kept}, values]
+        for attempt in attempts:
             try:
                 return Pipeline.model_validate(attempt)
             except ValidationError as error:

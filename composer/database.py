@@ -6,7 +6,9 @@ tables. What the tables are belongs to those who use them.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,6 +17,7 @@ from composer.database_address import URL_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 POSTGRESQL: Final = "postgresql"
 SQLITE: Final = "sqlite"
@@ -71,13 +74,47 @@ def open_engine(url: str, *pragmas: str) -> sa.Engine:
     return engine
 
 
+def may_be_written(path: Path) -> bool:
+    """Say whether this process may change a SQLite file, or make it."""
+    if not path.exists():
+        return True
+    # Beside the file SQLite keeps its log while it is open.
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def open_to_read(path: Path) -> sa.Engine:
+    """Return an engine for a SQLite file that may only be read."""
+    query = {"uri": "true", "mode": "ro"}
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists():
+        # Nobody writes it now; without this SQLite wants to make its log first
+        # (https://www.sqlite.org/wal.html#read_only_databases).
+        query["immutable"] = "1"
+    database = f"file:{quote(str(path.resolve()))}"
+    return sa.create_engine(sa.URL.create(SQLITE, database=database, query=query))
+
+
+def is_incomplete(engine: sa.Engine, metadata: sa.MetaData) -> bool:
+    """Say whether tables are missing, or columns that tables of older versions lack.
+
+    Raises SQLAlchemyError.
+    """
+    found = sa.inspect(engine)
+    names = set(found.get_table_names())
+    return any(
+        table.name not in names
+        or {c.name for c in table.columns} - {c["name"] for c in found.get_columns(table.name)}
+        for table in metadata.sorted_tables
+    )
+
+
 def make_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
     """Make the tables that are missing, and add columns that tables of older versions lack.
 
     Several processes may do so at once. A column that was added must be nullable. Raises
     SQLAlchemyError.
     """
-    if not _is_incomplete(engine, metadata):
+    if not is_incomplete(engine, metadata):
         return
     with engine.begin() as connection:
         if engine.dialect.name == POSTGRESQL:
@@ -109,16 +146,6 @@ def _add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
     table = dialect.identifier_preparer.format_table(column.table)
     specification = sa.schema.CreateColumn(column).compile(dialect=dialect)
     connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {specification}")
-
-
-def _is_incomplete(engine: sa.Engine, metadata: sa.MetaData) -> bool:
-    found = sa.inspect(engine)
-    names = set(found.get_table_names())
-    return any(
-        table.name not in names
-        or {c.name for c in table.columns} - {c["name"] for c in found.get_columns(table.name)}
-        for table in metadata.sorted_tables
-    )
 
 
 def _set_pragmas(*pragmas: str) -> Callable[[Any, object], None]:

@@ -8,6 +8,7 @@
     ├── StoreError             the registry database refuses a change
     │   └── StoreUnavailableError  it cannot be used
     ├── SolutionError          a blueprint, its dockerinfo or a solution.zip is unusable
+    │   └── MissingContractsError  contracts of its containers are not there
     ├── UnknownComponentError  no such component, or no such version of it
     └── PipelineError          a pipeline has faults; all of them
 
@@ -19,10 +20,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+
+_MAX_NAMED: Final = 20
+"""Containers of which there is no contract; there may be thousands."""
 
 
 class ComposerError(Exception):
@@ -64,6 +69,21 @@ class StoreUnavailableError(StoreError):
 
 class SolutionError(ComposerError):
     """A blueprint.json, dockerinfo.json or solution.zip of AI4EU that cannot be used."""
+
+
+class MissingContractsError(SolutionError):
+    """Containers whose contract is neither given nor that of a component that is known."""
+
+    def __init__(self, containers: Sequence[str], unreadable: Mapping[str, str]) -> None:
+        """Name the containers, and why files were no use that could have been meant, by name."""
+        self.containers = tuple(containers)
+        faults = "".join(f"; {n[:200]}: {unreadable[n]}" for n in list(unreadable)[:_MAX_NAMED])
+        shown = [name[:100] for name in self.containers[:_MAX_NAMED]]
+        more = f" and {len(containers) - _MAX_NAMED} more" if len(containers) > _MAX_NAMED else ""
+        files = ", ".join(f"{name}.proto" for name in shown)
+        verb = "is" if len(containers) == 1 else "are"
+        missing = f"{files}{more} {verb} missing{faults}"
+        super().__init__(f"there is no contract of {', '.join(shown)}{more}: {missing}")
 
 
 class UnknownComponentError(ComposerError):

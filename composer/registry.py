@@ -67,7 +67,7 @@ class Registry:
         found: list[Component] = []
         broken: list[BrokenComponent] = []
         places: list[tuple[Path, Path | None]] = [*_built_in()] if built_in else []
-        places += [(place, None) for folder in folders for place in _component_folders(folder)]
+        places += [(place, None) for folder in folders for place in component_folders(folder)]
         for folder, root in places:
             try:
                 found.append(load_component(folder, root))
@@ -126,11 +126,12 @@ def _built_in() -> Iterator[tuple[Path, Path]]:
     """Yield each built-in component's folder and the root that its paths are relative to."""
     package = importlib.util.find_spec(BUILT_IN)
     for location in (package and package.submodule_search_locations) or ():
-        for folder in _component_folders(Path(location)):
+        for folder in component_folders(Path(location)):
             yield folder, Path(location).parent
 
 
-def _component_folders(folder: Path) -> list[Path]:
+def component_folders(folder: Path) -> list[Path]:
+    """Return the folders of components: this one, or those in it. Raises ComposerError."""
     if not folder.is_dir():
         raise ComposerError(f"there is no folder {folder} to look for components in")
     if (folder / MANIFEST).exists():

@@ -44,7 +44,7 @@ def read_dead_letters(
         if event.kind is Kind.DEAD_LETTER
     }
     plan = make_plan(graph)
-    with MessageLog(record.folder / MESSAGES_FILE, plan) as log:
+    with MessageLog(record.folder / MESSAGES_FILE, plan, read_only=True) as log:
         return tuple(
             DeadLetter(
                 step.node,

@@ -36,6 +36,7 @@ from orchestrator.engine.run import Run, State
 from orchestrator.engine.worker import Counts
 from orchestrator.errors import NotResumableError, OrchestratorError, SettingsError
 from orchestrator.events import Event, Kind, Observer
+from orchestrator.freed_memory import freed_memory_returned
 from orchestrator.heartbeat import beating
 from orchestrator.journal import Journal, RunRecord
 from orchestrator.observing import Observers
@@ -100,16 +101,19 @@ async def run_pipeline(
     too. Raises SettingsError where the runs folder, the journal or the backend cannot be used.
     """
     plan = make_plan(graph, settings.image_registry)
-    async with watching(plan, settings, graph) as telemetry:
+    async with freed_memory_returned(), watching(plan, settings, graph) as telemetry:
         with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
             if resume is None:
                 await check_backend(backend or BackendName(settings.backend), settings)
                 run, folder = _make_folder(settings.runs_folder, plan.name)
                 _write_pipeline(folder, graph.pinned().to_yaml())
                 name = choose_backend(folder, settings, backend, goes_on=False)
-                journal.open_run(RunRecord.begun(run, plan.name, plan.digest, folder))
+                journal.open_run(
+                    RunRecord.begun(run, plan.name, plan.digest, folder, cache=settings.cache)
+                )
             else:
                 run, folder = resume.id, resume.folder
+                settings = _as_begun(settings, resume)
                 name = choose_backend(folder, settings, backend, goes_on=True)
                 await check_backend(name, settings)
                 journal.reopen_run(run)
@@ -287,16 +291,26 @@ class _Attempt:
         self._observe(Event(self._run, Kind.RESULT, step.node, step.operation, detail))
 
 
+def _as_begun(settings: OrchestratorSettings, resume: RunRecord) -> OrchestratorSettings:
+    """Return the settings with what a run that goes on was told when it began, unless told anew."""
+    if resume.cache is None or "cache" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"cache": resume.cache})
+
+
 def _make_folder(runs_folder: Path, pipeline: str) -> tuple[str, Path]:
     """Return the id of a new run and its folder, made; the id sorts by time and reads well."""
-    time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    run = f"{pipeline}-{time}-{secrets.token_hex(2)}"
-    folder = runs_folder.resolve() / run
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise SettingsError(f"cannot make {folder}: {error.strerror}") from error
-    return run, folder
+    while True:
+        time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        run = f"{pipeline}-{time}-{secrets.token_hex(2)}"
+        folder = runs_folder.resolve() / run
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue  # of many runs that begin in one second, some draw the same number
+        except OSError as error:
+            raise SettingsError(f"cannot make {folder}: {error.strerror}") from error
+        return run, folder
 
 
 def _write_pipeline(folder: Path, text: str) -> None:

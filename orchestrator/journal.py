@@ -6,7 +6,7 @@ Counts and progress are not kept event by event, only as they last stood; everyt
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +14,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from composer.database import DatabaseUrlError, insert, make_tables, open_engine, reason_of
+from composer.database import insert, may_be_written, reason_of
 from orchestrator.errors import RunNotFoundError, SettingsError
 from orchestrator.events import Event, Kind
+from orchestrator.journal_database import open_journal_database
 from orchestrator.processes import ProcessIdentity
 from orchestrator.settings import JOURNAL_FILE
 
@@ -38,6 +39,7 @@ _RUNS = sa.Table(
     sa.Column("host", sa.String(255)),
     sa.Column("process_started", sa.DateTime(timezone=True)),
     sa.Column("seen", sa.DateTime(timezone=True)),
+    sa.Column("cache", sa.Boolean),
 )
 
 _EVENTS = sa.Table(
@@ -74,6 +76,7 @@ class RunRecord:
     """A run as the journal knows it. Times are UTC; `ended` is None while it runs.
 
     process, host, process_started: who runs it, see `ProcessIdentity`. seen: its last sign of life.
+    cache: whether it takes what earlier runs have computed; None where that was not written down.
     """
 
     id: str
@@ -89,9 +92,12 @@ class RunRecord:
     host: str = ""
     process_started: datetime | None = None
     seen: datetime | None = None
+    cache: bool | None = None
 
     @classmethod
-    def begun(cls, run: str, pipeline: str, digest: str, folder: Path) -> RunRecord:
+    def begun(
+        cls, run: str, pipeline: str, digest: str, folder: Path, *, cache: bool | None = None
+    ) -> RunRecord:
         """Return the record of a run that this process begins now."""
         runner, now = ProcessIdentity.current(), datetime.now(UTC)
         return cls(
@@ -107,6 +113,7 @@ class RunRecord:
             host=runner.host,
             process_started=runner.started,
             seen=now,
+            cache=cache,
         )
 
     @property
@@ -139,27 +146,6 @@ class RunFilter:
     text: str = ""
 
 
-def open_journal_database(url: str, runs_folder: Path, tables: sa.MetaData) -> sa.Engine:
-    """Open the database of the journal, by default a file in the runs folder, with some tables.
-
-    Raises SettingsError.
-    """
-    is_file = not url
-    try:
-        if is_file:
-            runs_folder.mkdir(parents=True, exist_ok=True)
-            url = f"sqlite:///{runs_folder.resolve() / JOURNAL_FILE}"
-        # Readers read while a run writes.
-        engine = open_engine(url, "journal_mode = WAL", "synchronous = NORMAL")
-        make_tables(engine, tables)
-    except OSError as error:
-        raise SettingsError(f"cannot write into {runs_folder}: {error.strerror}") from error
-    except (SQLAlchemyError, DatabaseUrlError) as error:
-        name = f" {runs_folder / JOURNAL_FILE}" if is_file else ""
-        raise SettingsError(f"cannot open the journal{name}: {reason_of(error)}") from error
-    return engine
-
-
 class Journal:
     """Runs, their operations and events, in one database.
 
@@ -168,6 +154,8 @@ class Journal:
 
     def __init__(self, url: str, runs_folder: Path) -> None:
         self._engine = open_journal_database(url, runs_folder, _METADATA)
+        self._runs_folder = runs_folder
+        self._is_readable_only = not url and not may_be_written(runs_folder / JOURNAL_FILE)
 
     def open_run(self, record: RunRecord) -> None:
         """Enter a new run."""
@@ -224,7 +212,7 @@ class Journal:
         statement = sa.select(_RUNS).where(*_conditions(where)).limit(limit).offset(offset)
         # Ids make the order one and the same on every page where times are equal.
         ordered = statement.order_by(_RUNS.c.started.desc(), _RUNS.c.id.desc())
-        return [_record(row) for row in self._read(ordered)]
+        return [self._record(row) for row in self._read(ordered)]
 
     def count_runs(self, where: RunFilter | None = None) -> int:
         """Return how many runs there are."""
@@ -257,7 +245,7 @@ class Journal:
         row = rows[0]
         counts = self._read(sa.select(_OPERATIONS).where(_OPERATIONS.c.run == row["id"]))
         operations = {f"{c['node']}.{c['operation']}": c["counts"] for c in counts}
-        return _record(row, operations)
+        return self._record(row, operations)
 
     def events(
         self,
@@ -302,7 +290,20 @@ class Journal:
         """Give the connections back."""
         self._engine.dispose()
 
+    def _record(
+        self, row: Any, operations: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> RunRecord:
+        """Return a run. Its folder lies beside the journal, also where both have been moved."""
+        record = _record(row, operations)
+        beside = self._runs_folder / record.id
+        return replace(record, folder=beside.resolve()) if beside.is_dir() else record
+
     def _write(self, *statements: sa.Executable) -> None:
+        if self._is_readable_only:
+            raise SettingsError(
+                f"cannot write the journal: {self._runs_folder} may only be read here; give "
+                "another folder with --runs-folder"
+            )
         try:
             with self._engine.begin() as connection:
                 for statement in statements:
@@ -348,6 +349,7 @@ def _record(row: Any, operations: Mapping[str, Mapping[str, Any]] | None = None)
         host=row["host"] or "",
         process_started=_utc(row["process_started"]) if row["process_started"] else None,
         seen=_utc(row["seen"]) if row["seen"] else None,
+        cache=row["cache"],
     )
 
 

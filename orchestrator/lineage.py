@@ -54,13 +54,13 @@ def read_lineage(record: RunRecord, graph: Graph, name: str) -> Ancestor:
     results = {_message_of(result): result for result in read_results(record.folder)}
     messages = [message for message in made if message == name]
     messages += [m for m in made if m in results and results[m].item == name]
+    if any(result.item == name and message not in made for message, result in results.items()):
+        raise PermanentError(
+            f"the messages from which {name} came are no longer in "
+            f"{record.folder / MESSAGES_FILE}: it was changed or cut off"
+        )
     if not messages:
         kept = {result.item for result in results.values() if result.item}
-        if name in kept:
-            raise PermanentError(
-                f"the messages from which {name} came are no longer in "
-                f"{record.folder / MESSAGES_FILE}: it was changed or cut off"
-            )
         items = ", ".join(sorted(kept)[:10])
         raise PermanentError(f"run {record.id} has no item {name!r} (it has {items or 'none'})")
     return _Lineage(made, results, graph).ancestor(messages[-1])
@@ -73,7 +73,7 @@ def message_graph(record: RunRecord, graph: Graph) -> nx.DiGraph[str]:
     """
     plan = make_plan(graph)
     made: nx.DiGraph[str] = nx.DiGraph()
-    with MessageLog(record.folder / MESSAGES_FILE, plan) as log:
+    with MessageLog(record.folder / MESSAGES_FILE, plan, read_only=True) as log:
         for step in plan.steps:
             for output in log.histories[step.key].outputs.values():
                 message = f"{step.key}#{output.number}"

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestrator.images.reference import DEFAULT_IMAGE_REGISTRY
 
 # The journal in the runs folder, unless `database_url` says otherwise.
 JOURNAL_FILE: Final = "journal.sqlite"
+
+_WEB_ADDRESS: Final = re.compile(r"https?://[^\s/]\S*")
+
+
+def _web_address(text: str) -> str:
+    if text and not _WEB_ADDRESS.fullmatch(text):
+        raise ValueError("not the URL of a receiver, such as http://marquez.example:5000")
+    return text
 
 
 class OrchestratorSettings(BaseSettings):
@@ -60,6 +69,11 @@ class OrchestratorSettings(BaseSettings):
         description="Call components by TLS, except behind Unix sockets. By default where a file "
         "below is given, and in containers that the run gives certificates of its own. Without "
         "component_ca_file the authorities of the system are believed.",
+    )
+    component_plaintext: frozenset[str] = Field(
+        default=frozenset(),
+        description="Nodes at given addresses, as JSON, that speak no TLS although the others do: "
+        'images of others, such as ["viewer"].',
     )
     component_ca_file: Path | None = Field(
         default=None, description="PEM authority of the certificates of components."
@@ -128,9 +142,8 @@ class OrchestratorSettings(BaseSettings):
         default="127.0.0.1",
         description="Address of the metrics, which have no authentication: loopback by default.",
     )
-    openlineage_url: str = Field(
+    openlineage_url: Annotated[str, AfterValidator(_web_address)] = Field(
         default="",
-        pattern=r"^(https?://\S+)?$",
         description="Receiver of OpenLineage events, sent while a run goes; beside it, "
         "OpenLineage's own variables such as OPENLINEAGE_URL count.",
     )

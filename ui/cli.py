@@ -26,6 +26,7 @@ from ui.commands import (
     run,
     runs,
     serve,
+    share,
     stop,
     validate,
     watch,
@@ -72,8 +73,8 @@ _add("provenance", provenance.provenance, provenance.EPILOG, _RUNS)
 _add("components", components.components, components.EPILOG, _COMPONENTS)
 _add("new-component", new_component.new_component, new_component.EPILOG, _COMPONENTS)
 _add("onboard", onboard.onboard, onboard.EPILOG, _COMPONENTS)
-_add("share", onboard.share, onboard.SHARE_EPILOG, _COMPONENTS)
-_add("remove", onboard.remove, onboard.REMOVE_EPILOG, _COMPONENTS)
+_add("share", share.share, share.SHARE_EPILOG, _COMPONENTS)
+_add("remove", share.remove, share.REMOVE_EPILOG, _COMPONENTS)
 app.add_typer(images.app, name="images", rich_help_panel=_COMPONENTS)
 
 _add("deploy", deploy.deploy, deploy.DEPLOY_EPILOG, _CLUSTER)

@@ -6,25 +6,33 @@ import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from composer.component import Component
     from composer.registry import Registry
-    from composer.store import StoredComponent
+    from composer.store import ComponentStore, StoredComponent
 
 
 def find_components(
     folders: Iterable[Path] | None, stored: Sequence[StoredComponent] | None = None
 ) -> Registry:
-    """Return all that the user of this process may use.
+    """Return all that the user of this process may use. A folder without components is a warning.
 
     stored: the onboarded ones, where they are known already.
     """
-    from composer.registry import Registry
+    from composer.manifest import MANIFEST
+    from composer.registry import Registry, component_folders
+    from ui.output import Output
 
+    folders = list(folders or ())
+    for folder in folders:
+        if not component_folders(folder):
+            Output().warn(
+                f"{folder} has no component: neither it nor a folder in it has {MANIFEST}"
+            )
     entries = read_stored() if stored is None else stored
-    return Registry.discover(folders or (), stored=entries)
+    return Registry.discover(folders, stored=entries)
 
 
 def read_stored(user: str = "") -> list[StoredComponent]:
@@ -49,6 +57,15 @@ def read_stored(user: str = "") -> list[StoredComponent]:
         return []
 
 
+@contextlib.contextmanager
+def open_store() -> Iterator[ComponentStore]:
+    """Give the registry database, which is made if there is none. Raises StoreUnavailableError."""
+    from composer.store import ComponentStore
+
+    with contextlib.closing(ComponentStore()) as store:
+        yield store
+
+
 def keep_components(components: Sequence[Component], owner: str = "") -> None:
     """Put onboarded components into the registry database, as the owner's own.
 
@@ -56,8 +73,8 @@ def keep_components(components: Sequence[Component], owner: str = "") -> None:
     """
     if not components:
         return
-    from composer.store import ComponentStore, own_user
+    from composer.store import own_user
 
-    with contextlib.closing(ComponentStore()) as store:
+    with open_store() as store:
         for component in components:
             store.add(component, owner=owner or own_user())

@@ -52,6 +52,9 @@ class _Type(IntEnum):
     CLOSED = 6
 
 
+_TYPES: Final = frozenset(_Type)
+
+
 @dataclass(frozen=True, slots=True)
 class Emitted:
     """Where an answer stands in the log."""
@@ -103,12 +106,17 @@ class StepHistory:
 class MessageLog:
     """The log of one run, open for appending. Raises SettingsError where it cannot be written.
 
-    histories: by step key. redrive: forget dead letters, and that anything behind them has ended,
-    so that a run that goes on tries them again.
+    histories: by step key. is_whole: whether every record that was found is. read_only: change
+    nothing, also where the last record is not whole, because it may be written just now. redrive:
+    forget dead letters, and that anything behind them has ended, so that a run that goes on tries
+    them again.
     """
 
-    def __init__(self, path: Path, plan: Plan, *, redrive: bool = False) -> None:
+    def __init__(
+        self, path: Path, plan: Plan, *, redrive: bool = False, read_only: bool = False
+    ) -> None:
         self._path = path
+        self._read_only = read_only
         self._plan = plan
         self._kept: Counter[int] = Counter()
         self._steps = {step.key: index for index, step in enumerate(plan.steps)}
@@ -116,13 +124,16 @@ class MessageLog:
         self._header = json.dumps({"digest": plan.digest, "steps": self._keys})
         self.histories: dict[str, StepHistory] = defaultdict(StepHistory)
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            access = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
+            self._file = os.open(path, access | os.O_CLOEXEC, 0o600)
             end = self._read(0)
-            os.ftruncate(self._file, end)
-            os.lseek(self._file, end, os.SEEK_SET)
+            self.is_whole = end == os.fstat(self._file).st_size
+            if not read_only:
+                os.ftruncate(self._file, end)
+                os.lseek(self._file, end, os.SEEK_SET)
         except OSError as error:
             raise SettingsError(f"cannot open {path}: {error.strerror}") from error
-        if end == 0:
+        if end == 0 and not read_only:
             self._append(_Type.HEADER, 0, text=self._header)
         # Where what an earlier attempt has kept ends, if its dead letters are tried again.
         self._redriven_at = end if redrive else 0
@@ -249,9 +260,23 @@ class MessageLog:
             start = position + _RECORD.size + text_length
             if start + length > size:
                 return
-            text = os.pread(self._file, text_length, position + _RECORD.size).decode()
+            content = os.pread(self._file, text_length, position + _RECORD.size)
+            text = _decoded(content)
+            is_known = kind in _TYPES and (step < len(self._keys) or kind == _Type.HEADER)
+            if text is None or not is_known:
+                if self._read_only:
+                    return
+                # What stands behind it must not be cut off.
+                raise SettingsError(f"{self._path} is damaged at byte {position}")
             yield _Type(kind), step, number, text, start, start + length
             position = start + length
+
+
+def _decoded(text: bytes) -> str | None:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def log_exists(path: Path) -> bool:

@@ -41,13 +41,17 @@ class OperationAccount:
 
 @dataclass(frozen=True)
 class RunAccount:
-    """What a run did. parents: what each result was made from, by the path of its document."""
+    """What a run did. parents: what each result was made from, by the path of its document.
+
+    untraced: results whose messages are no longer in the run's log, so that nobody can tell.
+    """
 
     record: RunRecord
     graph: Graph
     operations: tuple[OperationAccount, ...]
     results: tuple[Result, ...]
     parents: Mapping[Path, tuple[Result, ...]] = field(default_factory=dict)
+    untraced: tuple[Result, ...] = ()
 
     @property
     def shared_folder(self) -> Path:
@@ -70,7 +74,9 @@ def read_account(record: RunRecord, graph: Graph, events: Sequence[Event]) -> Ru
         inputs = tuple(result for sender in senders for result in by_operation.get(sender, ()))
         outputs = tuple(by_operation.get(str(planned), ()))
         operations.append(_account_of(planned, record, events, inputs, outputs))
-    return RunAccount(record, graph, tuple(operations), results, _parents(record, graph, results))
+    parents = _parents(record, graph, results)
+    untraced = tuple(result for result in results if result.path not in parents)
+    return RunAccount(record, graph, tuple(operations), results, parents, untraced)
 
 
 def _account_of(

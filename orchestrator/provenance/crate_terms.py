@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from rocrate.model.contextentity import ContextEntity
 
 from orchestrator.engine.run import State
+from orchestrator.provenance.licence import is_licence_url, spdx_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from rocrate.rocrate import ROCrate
-
-_SPDX: Final = re.compile(r"[A-Za-z]+[A-Za-z0-9]*[-.][A-Za-z0-9.+-]+|MIT|ISC|Zlib|Unlicense")
-"""Identifiers of https://spdx.org/licenses/; words such as `proprietary` are none."""
 
 
 def reference(identifier: str) -> dict[str, str]:
@@ -44,12 +42,9 @@ def media_type(text: str) -> str:
 def licence_of(crate: ROCrate, licence: str) -> str:
     """Add a licence by its SPDX identifier, URL or name, or that none was stated; return its id."""
     name = licence or "No licence was stated for the contents of this crate"
-    if licence.startswith(("https://", "http://")):
-        identifier = licence
-    elif _SPDX.fullmatch(licence):
-        identifier = f"https://spdx.org/licenses/{licence}"
-    else:
-        identifier = f"#licence-{re.sub(r'[^A-Za-z0-9]+', '-', licence).strip('-') or 'none'}"
+    short = re.sub(r"[^A-Za-z0-9]+", "-", licence).strip("-") or "none"
+    identifier = licence if is_licence_url(licence) else spdx_page(licence)
+    identifier = identifier or f"#licence-{short}"
     if crate.get(identifier) is None:
         properties = {"@type": "CreativeWork", "name": name}
         crate.add(ContextEntity(crate, identifier, properties=properties))

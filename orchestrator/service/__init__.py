@@ -11,5 +11,5 @@ may call it, whose runs are whose, and who watches. How one run works does not (
     authentication.py  who calls                 tokens.py     whose a bearer token is
     solutions.py       a blueprint as a plan     remote.py     runs of components elsewhere
     files.py           files of a run            texts.py      texts and values of bounded size
-    settings.py, errors.py
+    listening.py       whether an address is free            settings.py, errors.py
 """

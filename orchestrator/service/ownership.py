@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from composer.database import insert, reason_of
 from orchestrator.errors import SettingsError
-from orchestrator.journal import open_journal_database
+from orchestrator.journal_database import open_journal_database
 from orchestrator.service.tokens import MAX_USER
 from orchestrator.settings import OrchestratorSettings
 

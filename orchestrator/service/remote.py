@@ -17,6 +17,7 @@ from orchestrator.backends.addresses import RemoteBackend
 from orchestrator.engine.plan import Plan
 from orchestrator.engine.run import Outcome, Run
 from orchestrator.events import Event, Kind, Observer
+from orchestrator.freed_memory import freed_memory_returned
 from orchestrator.heartbeat import beating
 from orchestrator.journal import Journal, RunRecord
 from orchestrator.observing import Observers
@@ -41,6 +42,7 @@ async def run_remote(
     run = f"{plan.name}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     folder = settings.runs_folder.resolve() / run
     async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(freed_memory_returned())
         telemetry = await stack.enter_async_context(watching(plan, settings))
         journal = stack.enter_context(
             contextlib.closing(Journal(settings.database_url, settings.runs_folder))
@@ -51,7 +53,7 @@ async def run_remote(
             outcome = await Run(
                 run,
                 plan,
-                RemoteBackend(addresses),
+                RemoteBackend(addresses, plaintext=settings.component_plaintext),
                 record=lambda _step, _message: None,
                 observer=observe,
                 settings=settings,

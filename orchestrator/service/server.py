@@ -19,6 +19,7 @@ from composer.store import own_user, stored_components
 from orchestrator.errors import SettingsError
 from orchestrator.service.ai4eu import Ai4euService
 from orchestrator.service.authentication import Authentication
+from orchestrator.service.listening import check_free, reason_of
 from orchestrator.service.runs import RunRegistry
 from orchestrator.service.serial import SerialService
 from orchestrator.service.settings import PREFIX, ServiceSettings
@@ -139,15 +140,14 @@ class OrchestratorServer:
         """
         address = self._settings.address
         try:
+            check_free(address)
             port = self._bind(address)
         except SettingsError:
             await self.stop()
             raise
         except (OSError, RuntimeError) as error:
             await self.stop()
-            reason = str(error)
-            if isinstance(error, RuntimeError):  # of gRPC, which says no more than that it cannot
-                reason = "another program listens there, or this machine has no such address"
+            reason = reason_of(error)
             raise SettingsError(f"cannot listen on {address}: {reason}") from error
         for name in self._names:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from composer import component_match
+from composer import contract_match
 from composer.blueprint_import import ImportedPipeline, import_blueprint
 from composer.contract import Kind
-from composer.errors import SolutionError, UnknownComponentError
+from composer.errors import MissingContractsError, SolutionError
 from composer.graph import compose
 from composer.manifest import NodeType
 from composer.onboarding import onboard
@@ -284,14 +284,18 @@ def test_our_own_options_are_taken_and_others_ignored() -> None:
     )
     bare = blueprint(node("s", operation("solve", "", ""), eoloom={"component": "solver"}))
     assert imported(bare, {}, known).pipeline.nodes["s"].component == "solver"
-    with pytest.raises(UnknownComponentError):
+    with pytest.raises(MissingContractsError, match=r"no contract of s: s\.proto is missing"):
         imported(bare, {})
 
 
 @pytest.mark.parametrize(
     ("text", "protos", "words"),
     [
-        (game()[0], {}, "there is no contract of Board1: its .proto is missing"),
+        (
+            game()[0],
+            {},
+            "of Board1, Judge1, Solver1: Board1.proto, Judge1.proto, Solver1.proto are missing",
+        ),
         (
             blueprint(node("a", operation("f", "", ""))),
             {"a.proto": 'syntax = "proto3"; message'},
@@ -348,7 +352,7 @@ def test_of_several_services_the_one_with_the_operations_is_meant() -> None:
 
 
 def test_contracts_that_take_too_long_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(component_match, "MAX_COMPILING_S", 0.0)
+    monkeypatch.setattr(contract_match, "MAX_COMPILING_S", 0.0)
     text = blueprint(node("solver"), node("judge"))
     with pytest.raises(SolutionError, match="the contract of judge: the contracts before it took"):
         imported(text, {"solver.proto": SOLVER, "judge.proto": JUDGE})

@@ -5,14 +5,13 @@ import zipfile
 import pytest
 import yaml
 
+from composer.archive import MAX_ARCHIVE_BYTES, MAX_FILES
 from composer.errors import SolutionError
 from composer.graph import compose
 from composer.onboarding import onboard
 from composer.pipeline_file import parse_pipeline
 from composer.registry import Registry
 from composer.solution import (
-    MAX_ARCHIVE_BYTES,
-    MAX_FILES,
     export_model,
     export_solution,
     import_solution,

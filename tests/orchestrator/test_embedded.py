@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,3 +70,15 @@ async def test_a_run_whose_process_is_gone_can_go_on_though_its_number_is_taken(
     journal.reopen_run(report.id)
     assert load_resumable(report.id, registry, settings)[0].state == State.RUNNING
     journal.close()
+
+
+async def test_runs_that_draw_the_same_number_in_one_second_get_ids_of_their_own(
+    tmp_path: Path, settings: OrchestratorSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(["aaaa", "aaaa", "bbbb"])
+    fake = SimpleNamespace(token_hex=lambda _: next(drawn))
+    monkeypatch.setattr("orchestrator.embedded.secrets", fake)
+    graph = compose(parse_pipeline(CHAIN, []), make_registry(tmp_path / "components"))
+    reports = await asyncio.gather(*(run_pipeline(graph, settings) for _ in range(2)))
+    assert [report.state for report in reports] == [State.SUCCEEDED] * 2
+    assert reports[0].id != reports[1].id

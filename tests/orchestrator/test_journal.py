@@ -240,6 +240,28 @@ def test_a_journal_of_an_older_version_goes_on(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_an_older_journal_that_may_only_be_read_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite")) as connection:
+        connection.execute("CREATE TABLE run (id VARCHAR(160) PRIMARY KEY)")
+        connection.commit()
+    monkeypatch.setattr(os, "access", lambda _, mode, **__: not mode & os.W_OK)
+    with pytest.raises(SettingsError, match=r"is of an older version of EO Loom.*copy the folder"):
+        Journal("", tmp_path)
+
+
+def test_whether_a_run_uses_the_memory_is_kept(reopen: Callable[[], Journal]) -> None:
+    journal = reopen()
+    for name, cache in (("with", True), ("without", False), ("unsaid", None)):
+        journal.open_run(replace(record(name), cache=cache))
+    assert {r.id: r.cache for r in reopen().runs()} == {
+        "with": True,
+        "without": False,
+        "unsaid": None,
+    }
+
+
 def test_a_database_that_cannot_be_opened_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="cannot write into"):

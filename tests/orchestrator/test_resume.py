@@ -142,6 +142,40 @@ def test_a_record_that_is_not_whole_is_cut_off(tmp_path: Path) -> None:
         assert path.stat().st_size == whole
 
 
+def test_reading_cuts_nothing_off_and_makes_no_log(tmp_path: Path) -> None:
+    made = plan(tmp_path)
+    path = tmp_path / "messages.log"
+    with pytest.raises(SettingsError, match=r"cannot open .*messages\.log: No such file"):
+        MessageLog(path, made, read_only=True)
+    with MessageLog(path, made) as log:
+        log.emitted(made.steps[0], Message(b"one", "stream.produce#1"))
+    content = path.read_bytes()
+    # Of what its run is just about to write a part may be there.
+    path.write_bytes(content + content[-5:])
+    with MessageLog(path, made, read_only=True) as log:
+        assert [*log.histories["stream.produce"].outputs] == [1]
+        assert not log.is_whole
+    assert path.read_bytes() == content + content[-5:]
+
+
+@pytest.mark.parametrize("where", ["type", "step", "text"])
+def test_of_a_damaged_log_nothing_is_thrown_away(tmp_path: Path, where: str) -> None:
+    made = plan(tmp_path)
+    path = tmp_path / "messages.log"
+    with MessageLog(path, made) as log:
+        begin = path.stat().st_size
+        log.done(made.steps[0], "first")
+        log.done(made.steps[0], "second")
+    content = bytearray(path.read_bytes())
+    content[begin + {"type": 0, "step": 2, "text": 19}[where]] = 0xFF
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match=f"messages.log is damaged at byte {begin}"):
+        MessageLog(path, made)
+    assert path.read_bytes() == content
+    with MessageLog(path, made, read_only=True) as log:
+        assert not log.is_whole
+
+
 def test_a_log_of_another_pipeline_is_refused(tmp_path: Path) -> None:
     made = plan(tmp_path)
     with MessageLog(tmp_path / "messages.log", made):

@@ -100,6 +100,19 @@ def test_as_json(contracts: Path, eoloom: Invoke) -> None:
     assert document["proto_text"] == READER
 
 
+def test_the_same_again_is_said_to_be_there_already(contracts: Path, eoloom: Invoke) -> None:
+    arguments = ("onboard", "--image", "r.example/reader:3", "--proto", "reader.proto")
+    assert eoloom(*arguments).stdout.startswith("onboarded reader@1.0.0\n")
+    again = eoloom(*arguments)
+    assert again.exit_code == 0
+    assert again.stdout.startswith("reader@1.0.0 is there already, unchanged\n")
+    shared = eoloom(*arguments, "--visibility", "public")
+    assert shared.stdout.startswith("reader@1.0.0 is there already; it is public now\n")
+    assert json.loads(eoloom(*arguments, "--json").stdout)["is_new"] is False
+    newer = eoloom(*arguments, "--version", "1.1.0", "--json")
+    assert json.loads(newer.stdout)["is_new"] is True
+
+
 def test_a_contract_from_stdin(
     contracts: Path, eoloom: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -237,6 +237,7 @@ def test_json_says_what_was_written(eoloom: Invoke, workplace: Path, runs: Runs)
         "format": "ro-crate",
         "path": str(workplace / "crate"),
         "missing": [],
+        "untraced": [],
     }
 
 

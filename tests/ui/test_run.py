@@ -244,6 +244,25 @@ def test_a_killed_run_goes_on_where_it_was(start: Start, finish: Finish, workpla
     assert run["state"] == "succeeded"
 
 
+def test_a_run_without_memory_goes_on_without_it(
+    start: Start, finish: Finish, deterministic: Path
+) -> None:
+    slow = ("run", "pipeline.yaml", "--set", "clean.delay_s=0.5")
+    assert finish(*slow)[0] == 0
+
+    def cached_after_a_kill(*options: str) -> int:
+        with start(*slow, "--no-cache") as process:
+            _wait_for(process, "clean        ready")
+            process.kill()
+            process.communicate(timeout=60)
+        code, stdout, stderr = finish("resume", "last", "--json", *options)
+        assert code == 0, stderr
+        return sum(int(node["cached"]) for node in json.loads(stdout)["nodes"])
+
+    assert cached_after_a_kill() == 0
+    assert cached_after_a_kill("--cache") > 0
+
+
 def test_a_run_that_succeeded_cannot_be_resumed(finish: Finish) -> None:
     assert finish("run", "pipeline.yaml")[0] == 0
     code, _, stderr = finish("resume", "last")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,47 @@ def test_a_variable_that_is_no_json_is_named(
     result = eoloom("run", "pipeline.yaml")
     assert result.exit_code == ExitCode.ENVIRONMENT
     assert "EOLOOM_ADDRESSES=[: not JSON" in result.stderr
+
+
+@pytest.mark.parametrize("url", ["nope", "http://", "http:// receiver", "ftp://receiver"])
+def test_a_receiver_that_is_no_url_is_told_in_words(
+    eoloom: Invoke, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("EOLOOM_OPENLINEAGE_URL", url)
+    result = eoloom("runs")
+    assert result.exit_code == ExitCode.ENVIRONMENT
+    assert result.stderr == (
+        f"error: EOLOOM_OPENLINEAGE_URL={url}: not the URL of a receiver, such as "
+        "http://marquez.example:5000\n"
+    )
+    monkeypatch.setenv("EOLOOM_OPENLINEAGE_URL", "http://127.0.0.1:5000")
+    assert eoloom("runs").exit_code == ExitCode.SUCCESS
+
+
+def test_a_folder_without_components_is_told(eoloom: Invoke, workplace: Path) -> None:
+    (workplace / "empty" / "deep" / "deeper").mkdir(parents=True)
+    (workplace / "empty" / "deep" / "deeper" / "component.yaml").touch()
+    result = eoloom("components", "--components", "empty")
+    assert result.exit_code == ExitCode.SUCCESS
+    assert "empty has no component: neither it nor a folder in it has" in result.stderr
+
+
+def test_a_port_that_is_taken_is_one_message(
+    finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, stdout, stderr = finish("serve", "--port", str(port))
+    assert code == ExitCode.ENVIRONMENT
+    assert stdout == ""
+    # Nothing of what gRPC writes itself.
+    assert stderr == f"error: cannot listen on 127.0.0.1:{port}: another program listens there\n"
+    monkeypatch.setenv("EOLOOM_SERVICE_ADDRESS", "unix:/nowhere/socket")
+    assert finish("serve")[2] == (
+        "error: cannot listen on unix:/nowhere/socket: /nowhere: there is no such folder\n"
+    )
 
 
 @pytest.mark.parametrize(

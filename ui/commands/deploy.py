@@ -13,10 +13,20 @@ from ui.commands.cluster_options import (
     connected,
     ends_by_interrupt,
 )
-from ui.commands.options import AsJson, ComponentFolders, Overrides, PipelineArgument
+from ui.commands.options import (
+    AsJson,
+    ComponentFolders,
+    Overrides,
+    PipelineArgument,
+    ProfileValues,
+    RequireDigests,
+)
 
 if TYPE_CHECKING:
+    from composer.graph import Graph
     from orchestrator.backends.kubernetes.cluster import Cluster
+    from orchestrator.profiles import Profile
+    from orchestrator.render import RenderOptions
     from ui.output import Output
 
 DEPLOY_EPILOG = """
@@ -35,54 +45,63 @@ UNDEPLOY_EPILOG = """
   eoloom undeploy s2-change --delete-results
 """
 
+SiteProfile = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        "-p",
+        metavar="NAME",
+        help="The site: a profile that is shipped, or the file of another.",
+    ),
+]
+
+DeploymentName = Annotated[
+    str,
+    typer.Option("--name", help="Of the deployment; else the pipeline's name.", show_default=False),
+]
+
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Let the cluster check everything, show what would change, and stop."
+    ),
+]
+
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until all components serve.")]
+
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait.")
+]
+
+StopRun = Annotated[
+    bool,
+    typer.Option("--stop-run", help="Stop a run of an earlier deployment that is still at work."),
+]
+
+Pin = Annotated[
+    bool,
+    typer.Option(
+        "--pin/--no-pin",
+        help="Name images by their digests, which their registries tell. Where one does not, "
+        "warn and leave its images as they are.",
+    ),
+]
+
 
 def deploy(
     file: PipelineArgument,
     *,
-    profile: Annotated[
-        str,
-        typer.Option(
-            "--profile",
-            "-p",
-            metavar="NAME",
-            help="The site: a profile that is shipped, or the file of another.",
-        ),
-    ] = "plain",
-    profile_values: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--profile-set",
-            metavar="FIELD=VALUE",
-            help="Answer a question of the profile, such as storage.storage_class. Repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    name: Annotated[
-        str,
-        typer.Option(
-            "--name", help="Of the deployment; else the pipeline's name.", show_default=False
-        ),
-    ] = "",
+    profile: SiteProfile = "plain",
+    profile_values: ProfileValues = None,
+    name: DeploymentName = "",
     namespace: Namespace = "",
     context: Context = "",
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Let the cluster check everything, show what would change, and stop."
-        ),
-    ] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until all components serve.")
-    ] = True,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait.")
-    ] = 900,
-    stop_run: Annotated[
-        bool,
-        typer.Option(
-            "--stop-run", help="Stop a run of an earlier deployment that is still at work."
-        ),
-    ] = False,
+    dry_run: DryRun = False,
+    wait: Wait = True,
+    timeout_s: Timeout = 900,
+    stop_run: StopRun = False,
+    pin: Pin = True,
+    require_digests: RequireDigests = False,
     overrides: Overrides = None,
     component_folders: ComponentFolders = None,
     as_json: AsJson = False,
@@ -93,50 +112,82 @@ def deploy(
     progress goes to stderr.
     """
     import getpass
-    from dataclasses import replace
 
     from composer.graph import compose
     from composer.pipeline_file import load_pipeline
-    from orchestrator.backends.kubernetes.apply import Deployer
     from orchestrator.component_files import component_files
     from orchestrator.profiles import load_profile
     from orchestrator.render import RenderOptions, render
-    from orchestrator.render.checks import external_objects, require_valid
-    from ui.deployment_view import change_document, show_changes, show_diffs
     from ui.output import Output
+    from ui.pinning import with_digests
     from ui.registry import find_components
 
     output = Output(as_json=as_json)
     graph = compose(load_pipeline(file, overrides or ()), find_components(component_folders))
     site = load_profile(profile, profile_values or ())
     options = RenderOptions(
-        name=name, namespace=namespace, user=getpass.getuser(), files=component_files(graph)
+        name=name,
+        namespace=namespace,
+        # Of the context, which is not known yet.
+        claim_namespace="default",
+        user=getpass.getuser(),
+        files=component_files(graph),
     )
     # What the profile leaves open is asked for without a way into the cluster.
     render(graph, site, options)
+    if pin or require_digests:
+        options, warnings = with_digests(graph, [site], options, required=require_digests)
+        for warning in warnings:
+            output.warn(warning)
     with connected(context, namespace) as cluster:
-        options = replace(options, namespace=cluster.namespace)
-        objects = render(graph, site, options)
-        needs = external_objects(site)
-        require_valid(objects, version=site.kubernetes, external=needs)
-        # A dry run stops nothing, and says what would be.
-        deployer = Deployer(cluster, objects, needs=needs, stop_runs=stop_run or dry_run)
-        changes = deployer.preview()
-        if dry_run:
-            show_diffs(changes, output)
-        else:
-            changes = deployer.apply()
-        show_changes(changes, deployer.name, cluster.namespace, output, dry_run=dry_run)
-        document = {
-            "name": deployer.name,
-            "namespace": cluster.namespace,
-            "dry_run": dry_run,
-            "changes": [change_document(change) for change in changes],
-        }
+        document = _deploy(cluster, graph, site, options, output, dry_run=dry_run, stop=stop_run)
         if dry_run or not wait:
             output.document(document)
         else:
-            _wait(cluster, deployer.name, timeout_s, document, output)
+            _wait(cluster, str(document["name"]), timeout_s, document, output)
+
+
+def _deploy(
+    cluster: Cluster,
+    graph: Graph,
+    site: Profile,
+    options: RenderOptions,
+    output: Output,
+    *,
+    dry_run: bool,
+    stop: bool,
+) -> dict[str, object]:
+    """Apply a pipeline, or show what would change; return what has changed as a document."""
+    from dataclasses import replace
+
+    from orchestrator.backends.kubernetes.apply import Deployer
+    from orchestrator.render import certificate_hosts, render
+    from orchestrator.render.checks import external_objects, require_valid
+    from ui.deployment_view import change_document, show_changes, show_diffs
+
+    options = replace(options, namespace=cluster.namespace)
+    hosts = certificate_hosts(graph, site, options)
+    if hosts:
+        from orchestrator.backends.kubernetes.certificates import certificates
+
+        options = replace(options, certificates=certificates(cluster, options.name, hosts))
+    objects = render(graph, site, options)
+    needs = external_objects(site)
+    require_valid(objects, version=site.kubernetes, external=needs)
+    # A dry run stops nothing, and says what would be.
+    deployer = Deployer(cluster, objects, needs=needs, stop_runs=stop or dry_run)
+    changes = deployer.preview()
+    if dry_run:
+        show_diffs(changes, output)
+    else:
+        changes = deployer.apply()
+    show_changes(changes, deployer.name, cluster.namespace, output, dry_run=dry_run)
+    return {
+        "name": deployer.name,
+        "namespace": cluster.namespace,
+        "dry_run": dry_run,
+        "changes": [change_document(change) for change in changes],
+    }
 
 
 def _wait(
@@ -194,5 +245,8 @@ def undeploy(
         for key in removal.kept:
             output.line(
                 f"kept {key}, with the runs and results (--delete-results deletes it; "
-                f"or `kubectl delete pvc {key.name}`)"
+                f"or `kubectl delete {key.kind.lower()} {key.name}`)"
             )
+        for key in removal.removed:
+            if key.kind == "PersistentVolume":
+                output.line(f"what is in {key} was left where it is, such as in its bucket")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ui.commands.options import AsJson, ComponentFolders, Overrides, PictureFile, PipelineArgument
+from ui.commands.options import (
+    AsJson,
+    ComponentFolders,
+    Force,
+    Overrides,
+    PictureFile,
+    PipelineArgument,
+)
 
 if TYPE_CHECKING:
     from ui.drawing import Drawing
@@ -24,6 +31,7 @@ def graph(
     file: PipelineArgument,
     *,
     picture: PictureFile = None,
+    force: Force = False,
     overrides: Overrides = None,
     component_folders: ComponentFolders = None,
     as_json: AsJson = False,
@@ -37,8 +45,11 @@ def graph(
     from composer.pipeline_file import load_pipeline
     from ui.drawing import draw_pipeline
     from ui.output import Output
+    from ui.output_path import refuse_existing
     from ui.registry import find_components
 
+    if picture is not None:
+        refuse_existing(picture, force=force)
     output = Output(as_json=as_json)
     registry = find_components(component_folders)
     drawing = draw_pipeline(load_pipeline(file, overrides or ()), registry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -130,23 +130,14 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     """Push images to a registry, with the credentials of `docker login`; tell their digests."""
-    from orchestrator.images.engine import image_engine
-    from orchestrator.images.reference import image_reference, registry_host
     from orchestrator.images.transfer import local_name, push
-    from ui.output import Output
 
-    target = _registry(registry)
-    registry_host(target)
-    wanted = _wanted(names, component_folders)
-    output = Output(as_json=as_json)
-    pushed = []
-    with image_engine() as client, _watch(output) as watch:
-        for image in wanted:
-            reference = image_reference(target, image.name, image.version)
-            local = local_name(client, reference, image.name, image.version)
-            pushed.append((reference, push(client, local, reference, watch.observe)))
-            watch.say(f"pushed {pushed[-1][1]}", "green")
-    output.document({"images": [{"image": name, "digest": digest} for name, digest in pushed]})
+    def transfer(client: DockerClient, image: _Wanted, reference: str, watch: ImageWatch) -> str:
+        local = local_name(client, reference, image.name, image.version)
+        return push(client, local, reference, watch.observe)
+
+    images = _wanted(names, component_folders)
+    _transfer("pushed", transfer, images, _registry(registry), as_json=as_json)
 
 
 @app.command("pull", cls=Command)
@@ -158,22 +149,13 @@ def pull(
     as_json: AsJson = False,
 ) -> None:
     """Pull images from a registry to the Docker engine; tell their digests."""
-    from orchestrator.images.engine import image_engine
-    from orchestrator.images.reference import image_reference, registry_host
     from orchestrator.images.transfer import pull
-    from ui.output import Output
 
-    source = _registry(registry)
-    registry_host(source)
-    wanted = _wanted(names, component_folders)
-    output = Output(as_json=as_json)
-    pulled = []
-    with image_engine() as client, _watch(output) as watch:
-        for image in wanted:
-            reference = image_reference(source, image.name, image.version)
-            pulled.append((reference, pull(client, reference, watch.observe)))
-            watch.say(f"pulled {pulled[-1][1]}", "green")
-    output.document({"images": [{"image": name, "digest": digest} for name, digest in pulled]})
+    def transfer(client: DockerClient, _: _Wanted, reference: str, watch: ImageWatch) -> str:
+        return pull(client, reference, watch.observe)
+
+    images = _wanted(names, component_folders)
+    _transfer("pulled", transfer, images, _registry(registry), as_json=as_json)
 
 
 @app.command("list", cls=Command)
@@ -211,6 +193,34 @@ def list_(
         short = str(row["digest"] or row["id"]).rpartition("@")[2][:19]
         table.add_row(str(row["image"]), format_bytes(size) if isinstance(size, int) else "", short)
     output.show(table)
+
+
+def _transfer(
+    done: str,
+    transfer: Callable[[DockerClient, _Wanted, str, ImageWatch], str],
+    images: Iterable[_Wanted],
+    registry: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Move images between the engine and a registry.
+
+    transfer: moves the one of a reference and returns its name with its digest. done: that it has.
+    """
+    from orchestrator.images.engine import image_engine
+    from orchestrator.images.reference import image_reference, registry_host
+    from ui.output import Output
+
+    registry_host(registry)
+    output = Output(as_json=as_json)
+    moved = []
+    with image_engine() as client, _watch(output) as watch:
+        for image in images:
+            reference = image_reference(registry, image.name, image.version)
+            digest = transfer(client, image, reference, watch)
+            moved.append({"image": reference, "digest": digest})
+            watch.say(f"{done} {digest}", "green")
+    output.document({"images": moved})
 
 
 def _wanted(names: list[str] | None, folders: list[Path] | None) -> list[_Wanted]:

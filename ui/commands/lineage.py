@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ui.commands.options import AsJson, ComponentFolders, PictureFile, RunArgument, RunsFolder
+from ui.commands.options import (
+    AsJson,
+    ComponentFolders,
+    Force,
+    PictureFile,
+    RunArgument,
+    RunsFolder,
+)
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -35,6 +42,7 @@ def lineage(
     ],
     *,
     picture: PictureFile = None,
+    force: Force = False,
     runs_folder: RunsFolder = None,
     component_folders: ComponentFolders = None,
     as_json: AsJson = False,
@@ -44,9 +52,12 @@ def lineage(
     from orchestrator.lineage import read_lineage
     from ui.formatting import format_path
     from ui.output import Output
+    from ui.output_path import refuse_existing
     from ui.registry import find_components
     from ui.settings import load_settings
 
+    if picture is not None:
+        refuse_existing(picture, force=force)
     registry = find_components(component_folders)
     record, graph, _ = load_run(run, registry, load_settings(runs_folder), kinds=[])
     ancestor = read_lineage(record, graph, item)

@@ -1,22 +1,24 @@
-"""`eoloom onboard`, `share` and `remove`: images of others as components, and who sees them."""
+"""`eoloom onboard`: container images of others as components."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from ui.commands.options import AsJson, ComponentFolders
+from ui.commands.share import ShareWith, VisibilityName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from composer.component import Component
     from composer.parameters import ParameterSchema
-    from composer.store import ComponentStore
+    from composer.store import StoredComponent
 
 EPILOG = """
 [b]Examples[/b]
@@ -28,103 +30,80 @@ EPILOG = """
   eoloom onboard --image burnt-area:0.1.0 --component ./burnt-area --visibility public
 """
 
-SHARE_EPILOG = """
-[b]Examples[/b]
-
-  eoloom share segment --visibility public
-
-  eoloom share segment@1.2.0 --visibility shared --share-with ada
-"""
-
-REMOVE_EPILOG = """
-[b]Examples[/b]
-
-  eoloom remove segment@1.2.0
-"""
-
 _ADVICE: Final = "give another one with --name"
 
-VisibilityName = Literal["private", "shared", "public"]
 # Probes and shared folders of AI4EU are not components here.
 NodeTypeName = Literal["MLModel", "DataBroker", "DataMapper", "Splitter", "Collator"]
 
-ShareWith = Annotated[
-    list[str] | None,
+Image = Annotated[
+    str,
+    typer.Option("--image", help="The container image. It is not fetched.", show_default=False),
+]
+ContractFile = Annotated[
+    Path | None,
     typer.Option(
-        "--share-with",
-        metavar="USER",
-        help="Who may use it, for --visibility shared. Repeatable.",
+        "--proto",
+        metavar="FILE",
+        help="The image's contract, its /model.proto; - reads stdin.",
         show_default=False,
     ),
 ]
-Reference = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME[@VERSION]", help="One of your onboarded components.", show_default=False
+ComponentFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--component",
+        metavar="DIR",
+        help="Instead of --proto: the folder of a component of EO Loom, from which the image was "
+        "built. Its component.yaml says all the rest.",
+        show_default=False,
     ),
+]
+Name = Annotated[str, typer.Option("--name", help="By default from the name of the image.")]
+Version = Annotated[
+    str, typer.Option("--version", help="MAJOR.MINOR.PATCH, else 1.0.0; a version never changes.")
+]
+Service = Annotated[
+    str, typer.Option("--service", help="One of several services of the contract; else all.")
+]
+Title = Annotated[str, typer.Option("--title", help="What people see.")]
+Description = Annotated[str, typer.Option("--description", help="What it does.")]
+Licence = Annotated[
+    str, typer.Option("--licence", help="An SPDX expression, such as Apache-2.0; else NOASSERTION.")
+]
+ChosenNodeType = Annotated[
+    NodeTypeName | None,
+    typer.Option(
+        "--node-type", help="What it is in AI4Experiments, else MLModel.", show_default=False
+    ),
+]
+ParametersFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--parameters",
+        metavar="FILE",
+        help="JSON schema of its parameters, if it takes them as EO Loom's components do.",
+        show_default=False,
+    ),
+]
+ChosenVisibility = Annotated[
+    VisibilityName, typer.Option("--visibility", help="Who may see and use it.")
 ]
 
 
 def onboard(
     *,
-    image: Annotated[
-        str,
-        typer.Option("--image", help="The container image. It is not fetched.", show_default=False),
-    ],
-    proto: Annotated[
-        Path | None,
-        typer.Option(
-            "--proto",
-            metavar="FILE",
-            help="The image's contract, its /model.proto; - reads stdin.",
-            show_default=False,
-        ),
-    ] = None,
-    component_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--component",
-            metavar="DIR",
-            help="Instead of --proto: the folder of a component of EO Loom, from which the image "
-            "was built. Its component.yaml says all the rest.",
-            show_default=False,
-        ),
-    ] = None,
-    name: Annotated[
-        str, typer.Option("--name", help="By default from the name of the image.")
-    ] = "",
-    version: Annotated[
-        str,
-        typer.Option("--version", help="MAJOR.MINOR.PATCH, else 1.0.0; a version never changes."),
-    ] = "",
-    service: Annotated[
-        str,
-        typer.Option("--service", help="One of several services of the contract; else all."),
-    ] = "",
-    title: Annotated[str, typer.Option("--title", help="What people see.")] = "",
-    description: Annotated[str, typer.Option("--description", help="What it does.")] = "",
-    licence: Annotated[
-        str,
-        typer.Option("--licence", help="An SPDX expression, such as Apache-2.0; else NOASSERTION."),
-    ] = "",
-    node_type: Annotated[
-        NodeTypeName | None,
-        typer.Option(
-            "--node-type", help="What it is in AI4Experiments, else MLModel.", show_default=False
-        ),
-    ] = None,
-    parameters: Annotated[
-        Path | None,
-        typer.Option(
-            "--parameters",
-            metavar="FILE",
-            help="JSON schema of its parameters, if it takes them as EO Loom's components do.",
-            show_default=False,
-        ),
-    ] = None,
-    visibility: Annotated[
-        VisibilityName, typer.Option("--visibility", help="Who may see and use it.")
-    ] = "private",
+    image: Image,
+    proto: ContractFile = None,
+    component_folder: ComponentFolder = None,
+    name: Name = "",
+    version: Version = "",
+    service: Service = "",
+    title: Title = "",
+    description: Description = "",
+    licence: Licence = "",
+    node_type: ChosenNodeType = None,
+    parameters: ParametersFile = None,
+    visibility: ChosenVisibility = "private",
     share_with: ShareWith = None,
     component_folders: ComponentFolders = None,
     as_json: AsJson = False,
@@ -135,11 +114,7 @@ def onboard(
     started. The component is yours (EOLOOM_USER, else your name on this system) and lies in the
     registry database (EOLOOM_DATABASE_URL, else a file in your data folder).
     """
-    from composer.store import Visibility, own_user
-    from ui.component_details import show_component
-    from ui.documents import component_details
     from ui.onboarding import refuse_taken_name
-    from ui.output import Output
 
     words = {
         "name": name,
@@ -158,79 +133,70 @@ def onboard(
     else:
         component = _from_folder(image, component_folder, proto, given)
         refuse_taken_name(component, (), _ADVICE)
-    with _open_store() as store:
-        stored = store.add(
-            component,
-            owner=own_user(),
-            visibility=Visibility(visibility),
-            shared_with=share_with or (),
+    _tell(component, _keep(component, visibility, share_with or ()), as_json=as_json)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A component in the registry database. before: as it stood there already, if it did."""
+
+    stored: StoredComponent
+    versions: tuple[str, ...]
+    before: StoredComponent | None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nothing had to be done, not even with who may see it."""
+        now, before = self.stored, self.before
+        return before is not None and (now.visibility, now.shared_with) == (
+            before.visibility,
+            before.shared_with,
         )
-        versions = store.versions(stored.owner, stored.name)
+
+
+def _keep(component: Component, visibility: VisibilityName, users: Sequence[str]) -> _Kept:
+    """Put a component into the registry database. Raises StoreError."""
+    from composer.errors import UnknownComponentError
+    from composer.store import Visibility, own_user
+    from ui.registry import open_store
+
+    owner, manifest = own_user(), component.manifest
+    with open_store() as store:
+        before = None
+        with contextlib.suppress(UnknownComponentError):
+            before = store.get(owner, manifest.name, manifest.version)
+        stored = store.add(
+            component, owner=owner, visibility=Visibility(visibility), shared_with=users
+        )
+        return _Kept(stored, store.versions(owner, manifest.name), before)
+
+
+def _tell(component: Component, kept: _Kept, *, as_json: bool) -> None:
+    from ui.component_details import show_component
+    from ui.component_view import visibility_text
+    from ui.documents import component_details
+    from ui.output import Output
+
     output = Output(as_json=as_json)
-    output.document(component_details(component, versions, stored))
+    details = component_details(component, kept.versions, kept.stored)
+    output.document(details | {"is_new": kept.before is None})
     if as_json:
         return
-    output.line(f"onboarded {component.reference}", "bold green")
+    reference = component.reference
+    if kept.is_unchanged:
+        output.line(f"{reference} is there already, unchanged", "bold")
+    elif kept.before is not None:
+        seen = visibility_text(kept.stored)
+        output.line(f"{reference} is there already; it is {seen} now", "bold green")
+    else:
+        output.line(f"onboarded {reference}", "bold green")
     output.line()
-    show_component(component, versions, stored, output)
+    show_component(component, kept.versions, kept.stored, output)
     output.line()
     output.line("next", "bold")
-    output.line(f"  component: {component.reference}    in a node of a pipeline file")
+    output.line(f"  component: {reference}    in a node of a pipeline file")
     output.line("  eoloom validate FILE     checks what it is linked to")
-    output.line(f"  eoloom share {component.reference} --visibility ...     changes who may use it")
-
-
-def share(
-    component: Reference,
-    *,
-    visibility: Annotated[
-        VisibilityName,
-        typer.Option("--visibility", help="Who may see and use it.", show_default=False),
-    ],
-    share_with: ShareWith = None,
-    as_json: AsJson = False,
-) -> None:
-    """Change who may see and use an onboarded component of yours; the newest version by default."""
-    from composer.store import Visibility, own_user
-    from ui.component_view import visibility_text
-    from ui.documents import stored_document
-    from ui.output import Output
-
-    name, _, version = component.partition("@")
-    with _open_store() as store:
-        found = store.get(own_user(), name, version or None)
-        changed = store.set_visibility(
-            found.owner, found.name, found.version, Visibility(visibility), share_with or ()
-        )
-    output = Output(as_json=as_json)
-    output.document(stored_document(changed))
-    if not as_json:
-        output.line(f"{changed.name}@{changed.version} is {visibility_text(changed)}")
-
-
-def remove(component: Reference, *, as_json: AsJson = False) -> None:
-    """Forget an onboarded component of yours. Its image stays where it is.
-
-    Pipelines that use it can then be neither checked nor resumed.
-    """
-    from composer.store import own_user
-    from ui.documents import stored_document
-    from ui.errors import UiError
-    from ui.output import Output
-
-    name, _, version = component.partition("@")
-    with _open_store() as store:
-        found = store.get(own_user(), name, version or None)
-        versions = store.versions(found.owner, name)
-        if not version and len(versions) > 1:
-            raise UiError(
-                f"{name} has the versions {', '.join(versions)}; say which, as {name}@VERSION"
-            )
-        store.remove(found.owner, found.name, found.version)
-    output = Output(as_json=as_json)
-    output.document(stored_document(found))
-    if not as_json:
-        output.line(f"removed {found.name}@{found.version}")
+    output.line(f"  eoloom share {reference} --visibility ...     changes who may use it")
 
 
 def _from_proto(image: str, proto: Path | None, given: dict[str, Any]) -> Component:
@@ -264,14 +230,6 @@ def _from_folder(image: str, folder: Path, proto: Path | None, given: dict[str, 
         names = [f"--{option.replace('_', '-')}" for option in (*options, *given)]
         raise UiError(f"the component in {folder} says itself what is in {', '.join(names)}")
     return onboard_folder(image, folder)
-
-
-@contextlib.contextmanager
-def _open_store() -> Iterator[ComponentStore]:
-    from composer.store import ComponentStore
-
-    with contextlib.closing(ComponentStore()) as store:
-        yield store
 
 
 def _read(path: Path) -> str:

@@ -24,6 +24,10 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Write one JSON document to stdout, and nothing else there.")
 ]
 
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite what is there already; other files stay.")
+]
+
 ComponentFolders = Annotated[
     list[Path] | None,
     typer.Option(
@@ -99,6 +103,14 @@ ProfileValues = Annotated[
         metavar="FIELD=VALUE",
         help="Answer what the profile leaves open, such as storage.storage_class=nfs. Repeatable.",
         show_default=False,
+    ),
+]
+
+RequireDigests = Annotated[
+    bool,
+    typer.Option(
+        "--require-digests",
+        help="Fail where an image cannot be pinned to its digest, instead of warning.",
     ),
 ]
 

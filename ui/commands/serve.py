@@ -18,37 +18,42 @@ EPILOG = """
 """
 
 
+Host = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        help="The address to listen on; else that of EOLOOM_SERVICE_ADDRESS, else 127.0.0.1.",
+        show_default=False,
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65535,
+        help="The port, 0 for a free one; else that of EOLOOM_SERVICE_ADDRESS, else 8061.",
+        show_default=False,
+    ),
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=0,
+        max=65535,
+        help="Serve metrics for Prometheus there, on loopback unless EOLOOM_METRICS_HOST says "
+        "otherwise; else EOLOOM_METRICS_PORT.",
+        show_default=False,
+    ),
+]
+
+
 def serve(
-    host: Annotated[
-        str | None,
-        typer.Option(
-            "--host",
-            help="The address to listen on; else that of EOLOOM_SERVICE_ADDRESS, else 127.0.0.1.",
-            show_default=False,
-        ),
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            "--port",
-            min=0,
-            max=65535,
-            help="The port, 0 for a free one; else that of EOLOOM_SERVICE_ADDRESS, else 8061.",
-            show_default=False,
-        ),
-    ] = None,
+    host: Host = None,
+    port: Port = None,
     *,
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(
-            "--metrics-port",
-            min=0,
-            max=65535,
-            help="Serve metrics for Prometheus there, on loopback unless EOLOOM_METRICS_HOST says "
-            "otherwise; else EOLOOM_METRICS_PORT.",
-            show_default=False,
-        ),
-    ] = None,
+    metrics_port: MetricsPort = None,
     runs_folder: RunsFolder = None,
     component_folders: ComponentFolders = None,
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ui.errors import EnvironmentFaultError
+from ui.output_path import refuse_existing, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +21,16 @@ class ExportOptions:
     """What an exporter may be told beside the pipeline.
 
     profiles: names or paths of profiles of Kubernetes sites; profile_values: `FIELD=VALUE` for
-    each of them. namespace: in a cluster.
+    each of them. namespace: in a cluster. pin: name images by their digests, which their registries
+    tell; require_digests: fail where one does not.
     """
 
     settings: OrchestratorSettings
     profiles: tuple[str, ...] = ()
     profile_values: tuple[str, ...] = ()
     namespace: str = ""
+    pin: bool = False
+    require_digests: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,20 +47,22 @@ class Exported:
 Exporter = Callable[["Graph", ExportOptions], Exported]
 
 
-def write_export(exported: Exported, output: Path) -> None:
-    """Write the file, or the folder, which must be new or empty.
+def write_export(exported: Exported, output: Path, *, force: bool = False) -> None:
+    """Write the file, or the files of a folder.
+
+    force: also where there is a file already, or a folder that is not empty, of which other files
+    stay.
 
     Raises EnvironmentFaultError where that is not possible.
     """
+    refuse_existing(output, force=force)
     try:
         if isinstance(exported.content, bytes):
-            output.write_bytes(exported.content)
+            write_whole(output, exported.content)
             return
-        if output.is_dir() and any(output.iterdir()):
-            raise EnvironmentFaultError(f"{output} is not empty; name a new folder")
         for name, content in exported.content.items():
             path = output / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            write_whole(path, content)
     except OSError as error:
         raise EnvironmentFaultError(f"cannot write {output}: {error.strerror}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from orchestrator.compose import (
     compose_document,
     orchestrator_name,
 )
+from orchestrator.images.pinning import PinnedImages, pin_images
 from orchestrator.images.reference import image_reference
 from orchestrator.planning import make_plan
 from ui.exports.base import Exported, ExportOptions
@@ -43,12 +45,19 @@ EOLOOM_GROUP={group}
 def to_compose(graph: Graph, options: ExportOptions) -> Exported:
     """Return the Compose file and what the containers read and write beside it.
 
-    Raises NodeError where a path that a parameter names cannot be mounted.
+    Raises NodeError where a path that a parameter names cannot be mounted; with digests ImageError.
     """
     registry = options.settings.image_registry
     plan = make_plan(graph, registry)
+    image = image_reference(registry, "orchestrator", version("eoloom"))
+    pinned = PinnedImages({})
+    if options.pin:
+        names = [image, *(node.image for node in plan.nodes)]
+        pinned = pin_images(names, required=options.require_digests)
+        nodes = (replace(n, image=pinned.images.get(n.image, n.image)) for n in plan.nodes)
+        plan = replace(plan, nodes=tuple(nodes))
     composed = ComposeOptions(
-        image=image_reference(registry, "orchestrator", version("eoloom")),
+        image=pinned.images.get(image, image),
         run=plan.name,
         ours=frozenset(
             name for name, node in graph.nodes.items() if node.component.manifest.image is None
@@ -76,7 +85,7 @@ def to_compose(graph: Graph, options: ExportOptions) -> Exported:
     for folder, contents in component_files(graph).items():
         for name, content in contents.items():
             files[f"{composed.files}/components/{folder}/{name}"] = content
-    return Exported(files, _warnings(composed))
+    return Exported(files, (*_warnings(composed), *pinned.warnings))
 
 
 def _warnings(options: ComposeOptions) -> tuple[str, ...]:

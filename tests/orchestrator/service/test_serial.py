@@ -114,6 +114,7 @@ async def test_a_failed_operation_is_named(service: Service) -> None:
         (archive({f"{i}.proto": " " * 3_000_000 for i in range(25)}), "may be a bomb"),
         (archive({"x; rm -rf $HOME.proto": "syntax"}), "no contract of source"),
     ],
+    ids=["no-archive", "outside", "twice", "empty", "bomb", "hostile-name"],
 )
 async def test_a_bad_archive_is_refused_with_a_reason(
     service: Service, protoszip: bytes, reason: str
