@@ -22,12 +22,14 @@ from orchestrator.errors import SettingsError
 
 try:
     from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
         NoEncryption,
         PrivateFormat,
+        load_pem_private_key,
     )
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError as error:  # pragma: no cover - the extra is installed where tests run
@@ -125,8 +127,12 @@ class RunAuthority:
 
     def for_orchestrator(self) -> ChannelSecurity:
         """Return what the engine needs to call components, and to show that it may."""
-        pair = self._issue("orchestrator", [], ExtendedKeyUsageOID.CLIENT_AUTH)
+        pair = self.for_caller("orchestrator")
         return ChannelSecurity(pair.authority, pair.certificate, pair.key)
+
+    def for_caller(self, name: str) -> KeyPair:
+        """Return a certificate of one who calls components, and is not called."""
+        return self._issue(name, [], ExtendedKeyUsageOID.CLIENT_AUTH)
 
     def _issue(
         self, name: str, hosts: list[x509.GeneralName], purpose: x509.ObjectIdentifier
@@ -158,6 +164,29 @@ class RunAuthority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority), False)
         )
+
+
+def is_fit(pair: KeyPair, hosts: Iterable[str], until: datetime) -> bool:
+    """Say whether a certificate is of its authority, for all hosts, and lasts until a time.
+
+    What is no certificate is not fit. The authority has to last as long; keys are compared.
+    """
+    try:
+        own = x509.load_pem_x509_certificate(pair.certificate)
+        authority = x509.load_pem_x509_certificate(pair.authority)
+        own.verify_directly_issued_by(authority)
+        key = load_pem_private_key(pair.key, None).public_key()
+        extension = own.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = set(extension.value)
+    except x509.ExtensionNotFound:
+        names = set()
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return (
+        key == own.public_key()
+        and names >= {_general_name(host) for host in hosts}
+        and min(own.not_valid_after_utc, authority.not_valid_after_utc) >= until
+    )
 
 
 def _general_name(host: str) -> x509.GeneralName:

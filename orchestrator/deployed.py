@@ -6,7 +6,8 @@ with the run, and repeats no finished call. What happens is written as JSON line
 
     <folder>/pipeline.yaml      the pipeline
     <folder>/addresses.json     gRPC targets by node
-    <folder>/replicas.json      how many replicas each node should have
+    <folder>/replicas.json      how many replicas each node should have, if it is to wait for them
+    <folder>/images.json        images of nodes that are pinned to a digest, if any
     <folder>/components/        components that are not built in, if any
 """
 
@@ -32,6 +33,7 @@ from composer.graph import compose
 from composer.pipeline_file import load_pipeline
 from composer.registry import Registry
 from orchestrator.backends.name import BackendName
+from orchestrator.backends.record import BackendRecord
 from orchestrator.embedded import PIPELINE_FILE, run_pipeline
 from orchestrator.engine.run import State
 from orchestrator.errors import OrchestratorError, RunNotFoundError, SettingsError
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 ADDRESSES_FILE: Final = "addresses.json"
 REPLICAS_FILE: Final = "replicas.json"
+IMAGES_FILE: Final = "images.json"
 COMPONENTS_FOLDER: Final = "components"
 LOCK_FILE: Final = ".lock"
 _LOCK_INTERVAL_S: Final = 1.0
@@ -78,7 +81,8 @@ async def run_deployed(deployed: DeployedSettings, settings: OrchestratorSetting
     Raises ComposerError and OrchestratorError for what trying again does not help.
     """
     addresses: dict[str, str] = _read(deployed.folder / ADDRESSES_FILE, str)
-    replicas: dict[str, int] = _read(deployed.folder / REPLICAS_FILE, int)
+    replicas_file = deployed.folder / REPLICAS_FILE
+    replicas: dict[str, int] = _read(replicas_file, int) if replicas_file.exists() else {}
     settings = settings.model_copy(update={"addresses": addresses})
     components = deployed.folder / COMPONENTS_FOLDER
     registry = Registry.discover([components] if components.is_dir() else [])
@@ -89,6 +93,7 @@ async def run_deployed(deployed: DeployedSettings, settings: OrchestratorSetting
         if record.state == State.SUCCEEDED:
             logger.info("run %s has succeeded already", record.id)
             return SUCCEEDED
+        _keep_images(deployed.folder / IMAGES_FILE, folder)
         await wait_for_replicas(addresses, replicas, deployed.replicas_timeout_s)
         report = await run_pipeline(
             graph, settings, [_tell], resume=record, backend=BackendName.ADDRESSES
@@ -146,6 +151,15 @@ def _begin(
         record = RunRecord.begun(deployed.run, graph.pipeline.name, pinned.digest, folder)
         journal.open_run(record)
         return record
+
+
+def _keep_images(path: Path, folder: Path) -> None:
+    """Write down in the run's folder which images its nodes have, by digest."""
+    if not path.exists():
+        return
+    record = BackendRecord(folder)
+    for node, image in _read(path, dict).items():
+        record.set_image(node, image)
 
 
 @contextlib.asynccontextmanager

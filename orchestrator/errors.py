@@ -8,6 +8,7 @@ RenderError           a pipeline that cannot be put into Kubernetes objects
 RunNotFoundError      no run of that name
 NotStoppedError       a run that goes on although it was to be stopped
 ImageError            an image cannot be built, pushed, pulled or found
+RegistryError           its registry is not reached, refuses, or has no such image
 OperationError        a call failed; names node, operation, status
 ChannelError          a component answers, but not as the settings of TLS demand
 ComponentDiedError    a component's process or container ended by itself
@@ -53,6 +54,10 @@ class RenderError(PermanentError):
 
 class ImageError(PermanentError):
     """An image cannot be built, pushed, pulled or found; says which, and why."""
+
+
+class RegistryError(ImageError):
+    """A registry is not reached from here, refuses, or has no such image."""
 
 
 class RunNotFoundError(PermanentError):

@@ -10,9 +10,17 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from composer.document import parse_document, read_document
 from composer.errors import DocumentError
@@ -29,12 +37,24 @@ QUANTITY: Final = re.compile(r"\d{1,19}(\.\d{1,9})?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi
 
 _NAME: Final = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 
+WITHOUT_RENAMING: Final = {
+    "s3.csi.aws.com": "Mountpoint for Amazon S3 renames no files in general purpose buckets and "
+    "changes none",
+    "s3.csi.scality.com": "it mounts by Mountpoint for S3, which renames no files and changes none",
+}
+"""CSI drivers that cannot hold a shared folder, and why.
+
+https://github.com/awslabs/mountpoint-s3/blob/main/doc/SEMANTICS.md,
+https://scality.github.io/mountpoint-s3-csi-driver/
+"""
+
 HOW_TO_FIND: Final = {
     "images.registry": "the registry with project into which `eoloom images push` pushes, such as "
     "registry.example/project",
     "storage.storage_class": "a class whose volumes many nodes may write: "
     "`kubectl get storageclass` lists them, and the provisioner's documentation says which have "
-    "ReadWriteMany; or give storage.claim, a claim that exists (`kubectl get pvc`)",
+    "ReadWriteMany; or give storage.claim, a claim that exists (`kubectl get pvc`), or "
+    "storage.volume, a bucket by a CSI driver",
     "eodata.endpoint": "the URL of the S3 service of the site's data",
     "eodata.secret": "the Secret with the S3 keys: `kubectl get secret`; make one with "
     "`kubectl create secret generic eodata --from-file=access_key --from-file=secret_key`",
@@ -106,6 +126,44 @@ class Images(_Model):
     """Names of Secrets of the type kubernetes.io/dockerconfigjson."""
 
 
+class SecretReference(_Model):
+    """A Secret in any namespace, as volumes refer to it."""
+
+    name: Name
+    namespace: Name
+
+
+class Volume(_Model):
+    """A volume that exists outside of the cluster, such as a bucket, by way of a CSI driver.
+
+    https://kubernetes.io/docs/concepts/storage/volumes/#csi
+    """
+
+    driver: Name
+    handle: Annotated[str, Field(min_length=1, max_length=500)]
+    """What the driver knows it by. `{namespace}` and `{deployment}` in it are replaced, because no
+    two volumes of a cluster may have the same."""
+    attributes: dict[str, str] = {}
+    """As the driver's documentation says; the same are replaced in it."""
+    publish_secret: SecretReference | None = None
+    """With the driver's credentials, for mounting; likewise `stage_secret` before it."""
+    stage_secret: SecretReference | None = None
+    mount_options: tuple[str, ...] = ()
+
+    @field_validator("driver")
+    @classmethod
+    def _check_driver(cls, driver: str) -> str:
+        reason = WITHOUT_RENAMING.get(driver)
+        if reason:
+            raise ValueError(f"{reason}: components rename files into place, and logs are appended")
+        return driver
+
+    def text(self, template: str, namespace: str, deployment: str) -> str:
+        """Return handle or attribute with what stands in braces replaced."""
+        text = template.replace("{namespace}", namespace)
+        return text.replace("{deployment}", deployment)
+
+
 class Storage(_Model):
     """The volume for what components share, and for runs and their results."""
 
@@ -113,6 +171,8 @@ class Storage(_Model):
     """A claim that exists already; nothing else here counts then, and none is made."""
     storage_class: str | None = None
     """Empty for volumes that somebody has made by hand."""
+    volume: Volume | None = None
+    """Instead of a class: the claim is bound to a volume that is made for it."""
     access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
     """ReadWriteOnce serves a cluster of one node only."""
     size: Quantity = "100Gi"
@@ -153,6 +213,34 @@ class Network(_Model):
     """What components with remote data may call beside the site's own data."""
 
 
+class Tls(_Model):
+    """TLS between the orchestrator and components, each with a certificate: Secrets by name.
+
+    The names of their keys are those of Secrets of the type kubernetes.io/tls, as cert-manager
+    makes them.
+    """
+
+    generate: bool = False
+    """Whether `eoloom deploy` makes certificates and Secrets of its own, one for each node."""
+    components: Name | None = None
+    """The Secret with the certificate of the components, for `*.NAMESPACE.svc` or `server_name`."""
+    orchestrator: Name | None = None
+    """The Secret with the certificate that the orchestrator shows to them."""
+    certificate: str = "tls.crt"
+    key: str = "tls.key"
+    authority: str = "ca.crt"
+    """Of both Secrets: whom to believe. It has to be the same."""
+    server_name: str = ""
+    """Name in the certificate of the components, where it is not the host that is called."""
+
+    @model_validator(mode="after")
+    def _check_secrets(self) -> Self:
+        given = [name for name in (self.components, self.orchestrator) if name]
+        if len(given) != (0 if self.generate else 2):
+            raise ValueError("give components and orchestrator, or generate: true without them")
+        return self
+
+
 class Project(_Model):
     """What one project, which is one namespace, may use; None sets no bound."""
 
@@ -191,6 +279,7 @@ class Profile(_Model):
     gpu: Gpu | None = None
     placement: Placement = Placement()
     network: Network = Network()
+    tls: Tls | None = None
     project: Project = Project()
     journal: Journal | None = None
     scratch: Quantity = "10Gi"

@@ -15,9 +15,11 @@ from composer.graph import compose
 from composer.pipeline_file import parse_pipeline
 from orchestrator.component_files import component_files
 from orchestrator.errors import ProfileError, RenderError
+from orchestrator.images.pinning import pin_images
 from orchestrator.profiles import HOW_TO_FIND, Profile, load_profile
-from orchestrator.render import RenderOptions, labels, render
+from orchestrator.render import RenderOptions, images_of, labels, render
 from orchestrator.render.checks import check, external_objects
+from ui.errors import UiError
 from ui.exports.base import ExportOptions
 from ui.exports.folder import zipped
 from ui.exports.formats import Format, exporter_of
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.backends.kubernetes.apply import Deployer
     from orchestrator.backends.kubernetes.changes import Change
     from orchestrator.backends.kubernetes.cluster import Cluster
+    from orchestrator.backends.kubernetes.deployments import Deployed
     from orchestrator.render.checks import Finding
     from orchestrator.settings import OrchestratorSettings
 
@@ -93,15 +96,24 @@ def saved_graph(text: str, source: str, registry: Registry) -> Graph:
     return compose(parse_pipeline(text, source=source), registry)
 
 
-def prepare(graph: Graph, site: Site) -> Prepared:
-    """Render a pipeline for a site, and check the objects."""
+def prepare(graph: Graph, site: Site, images: Mapping[str, str] | None = None) -> Prepared:
+    """Render a pipeline for a site, and check the objects.
+
+    images: references to use instead of others.
+    """
     try:
         profile = load_profile(site.profile, site.values)
+        if profile.tls is not None and profile.tls.generate:
+            told = "the page makes no certificates (tls.generate): use `eoloom deploy`"
+            return Prepared(failure=f"{told}, or name Secrets")
         options = RenderOptions(
             name=site.name,
             namespace=site.namespace,
+            # Of the context, which is not known yet.
+            claim_namespace="default",
             user=site.user,
             files=component_files(graph),
+            images=images or {},
         )
         objects = render(graph, profile, options)
         findings = check(objects, version=profile.kubernetes, external=external_objects(profile))
@@ -114,6 +126,16 @@ def prepare(graph: Graph, site: Site) -> Prepared:
     except RenderError as error:
         return Prepared(failure=str(error))
     return Prepared(profile=profile, objects=tuple(objects), findings=findings)
+
+
+def prepare_pinned(graph: Graph, site: Site) -> tuple[Prepared, tuple[str, ...]]:
+    """Return what `prepare` does, with images by the digests that their registries tell.
+
+    Beside it a warning for each that stays as it is. Raises ImageError.
+    """
+    prepared = prepare(graph, site)
+    pinned = pin_images(images_of(prepared.objects))
+    return prepare(graph, site, pinned.images), pinned.warnings
 
 
 def object_views(objects: Sequence[Mapping[str, Any]]) -> tuple[ObjectView, ...]:
@@ -169,6 +191,29 @@ def deployer(cluster: Cluster, prepared: Prepared, *, stop_runs: bool = False) -
 
     needs = external_objects(prepared.profile) if prepared.profile else ()
     return Deployer(cluster, prepared.objects, needs=needs, stop_runs=stop_runs)
+
+
+def own_deployments(cluster: Cluster, owner: str | None) -> list[Deployed]:
+    """Return the deployments of the namespace that a user may see: their own; None sees all.
+
+    Raises ClusterError.
+    """
+    from orchestrator.backends.kubernetes.deployments import deployed
+
+    return [each for each in deployed(cluster) if owner is None or each.user == owner]
+
+
+def require_own(cluster: Cluster, name: str, owner: str | None) -> None:
+    """Refuse to touch what somebody else has deployed. Raises UiError, ClusterError."""
+    from orchestrator.backends.kubernetes.deployments import deployed
+
+    if owner is None:
+        return
+    if any(each.name == name and each.user != owner for each in deployed(cluster)):
+        raise UiError(
+            f"the namespace {cluster.namespace} has a deployment {name} that is not yours; give "
+            "another name, or another namespace"
+        )
 
 
 def diff_text(changes: Sequence[Change]) -> str:

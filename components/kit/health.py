@@ -2,8 +2,9 @@
 
     python -m components.kit.health
 
-Ends with status 0 if the gRPC health service says SERVING. A component that speaks TLS is only
-asked for a connection, because the probe has no certificate that it would have to show.
+Ends with status 0 if the gRPC health service says SERVING. A component that speaks TLS is asked at
+EOLOOM_HEALTH_ADDRESS; without that only for a connection, because the probe has no certificate that
+it would have to show.
 """
 
 from __future__ import annotations
@@ -24,17 +25,19 @@ _ANYWHERE: Final = ("0.0.0.0", "[::]", "*")  # noqa: S104 - compared with, never
 
 def fault(settings: ComponentSettings) -> str:
     """Return why the component does not serve, or "" if it does."""
-    host, _, port = settings.address.rpartition(":")
-    if settings.tls_certificate_file is not None and not settings.address.startswith("unix"):
+    asked = settings.health_address or settings.address
+    host, _, port = asked.rpartition(":")
+    speaks_tls = settings.tls_certificate_file is not None and not settings.health_address
+    if speaks_tls and not asked.startswith("unix"):
         return _connection_fault("127.0.0.1" if host in _ANYWHERE else host.strip("[]"), int(port))
-    address = f"127.0.0.1:{port}" if host in _ANYWHERE else settings.address
+    address = f"127.0.0.1:{port}" if host in _ANYWHERE else asked
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_S
             )
         except grpc.RpcError as error:
-            return f"{settings.address}: {error.code().name}: {error.details()}"
+            return f"{asked}: {error.code().name}: {error.details()}"
     status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
     return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else status
 

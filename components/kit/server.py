@@ -90,6 +90,8 @@ async def _serve(
 class ComponentServer:
     """A component's service, health and reflection on one port. Made inside an event loop.
 
+    With the setting `health_address`, health alone on another one.
+
     Raises TypeError where the implementation lacks a method of the contract.
     """
 
@@ -141,6 +143,7 @@ class ComponentServer:
         reflection.enable_server_reflection(
             (service.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
+        self._probed: grpc.aio.Server | None = None
 
     async def start(self) -> str:
         """Listen, and return the address with the port that the system chose for port 0.
@@ -148,9 +151,15 @@ class ComponentServer:
         Raises RuntimeError or OSError where that is not possible.
         """
         port = _bind(self._server, self._settings)
+        if self._settings.health_address:
+            self._probed = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._probed)
+            self._probed.add_insecure_port(self._settings.health_address)
         for name in self._names:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
+        if self._probed is not None:
+            await self._probed.start()
         address = self._settings.address
         return address if address.startswith("unix") else f"{address.rpartition(':')[0]}:{port}"
 
@@ -158,6 +167,8 @@ class ComponentServer:
         """Take no more calls, give those in progress the grace of the settings, then cancel."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(self._settings.stop_grace_s)
+        if self._probed is not None:
+            await self._probed.stop(None)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(
                 asyncio.to_thread(self._executor.shutdown, cancel_futures=True), _UNWIND_S

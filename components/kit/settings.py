@@ -58,6 +58,12 @@ class ComponentSettings(BaseSettings):
         default=None, description="PEM authority; with it callers must show a certificate."
     )
 
+    health_address: str = Field(
+        default="",
+        description="Where health is answered too, without TLS, and nothing else: host:port or "
+        "unix:path. For probes that speak no TLS, such as those of Kubernetes.",
+    )
+
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
         # Half a TLS configuration must not become an open port.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from orchestrator.engine.channels import ChannelSecurity
 from orchestrator.engine.plan import NodePlan
@@ -13,11 +13,19 @@ from orchestrator.errors import ComponentNotReadyError
 class RemoteBackend:
     """Components at given addresses.
 
-    addresses: gRPC target of each node, such as `dns:///host:8061`.
+    addresses: gRPC target of each node, such as `dns:///host:8061`. plaintext: nodes that speak no
+    TLS, whatever is asked for.
     """
 
-    def __init__(self, addresses: Mapping[str, str], *, shares_folder: bool = False) -> None:
+    def __init__(
+        self,
+        addresses: Mapping[str, str],
+        *,
+        plaintext: Collection[str] = (),
+        shares_folder: bool = False,
+    ) -> None:
         self._addresses = dict(addresses)
+        self._plaintext = frozenset(plaintext)
         self._shares_folder = shares_folder
 
     @property
@@ -35,8 +43,8 @@ class RemoteBackend:
             ) from None
 
     def security(self, node: str, asked: ChannelSecurity | None) -> ChannelSecurity | None:
-        """Return what is asked for."""
-        return asked
+        """Return what is asked for, and None for nodes that speak no TLS."""
+        return None if node in self._plaintext else asked
 
     async def died(self, node: str) -> str:
         """Never return: of components elsewhere only their answers are known."""

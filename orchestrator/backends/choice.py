@@ -63,5 +63,5 @@ def make_backend(
     if name is BackendName.ADDRESSES:
         with contextlib.suppress(OSError):  # not every file system of a cluster has modes
             make_shared_folder(folder / "shared")
-        return RemoteBackend(settings.addresses)
+        return RemoteBackend(settings.addresses, plaintext=settings.component_plaintext)
     return LocalBackend(folder, settings, log, tell)

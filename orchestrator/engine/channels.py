@@ -7,6 +7,7 @@ A Unix socket is open to its user alone, so it is never encrypted. For other tar
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PAUSE_S: Final = 0.05
+_WINDOW_BYTES: Final = 4 * 1024 * 1024
 
 # What gRPC says of a peer with which no secure connection is possible, however often one tries.
 _REFUSED: Final = ("OPENSSL_internal", "Peer name")
@@ -76,6 +78,7 @@ def open_channel(
     target: str, max_message_bytes: int, security: ChannelSecurity | None = None
 ) -> grpc.aio.Channel:
     """Return a channel that finds a component which starts late within a tenth of a second."""
+    _keep_grpc_running()
     options: list[tuple[str, Any]] = [
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", max_message_bytes),
@@ -86,6 +89,10 @@ def open_channel(
         ("grpc.enable_http_proxy", 0),
         # Channels to one address share a connection otherwise, and then its flow control.
         ("grpc.use_local_subchannel_pool", 1),
+        # What lies in gRPC of a stream that is held back. It would else grow by what it measures,
+        # without a bound where the machine is busy and answers come late.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
     ]
     if target.startswith("dns:"):
         # A headless service has an address per replica; the default would call one of them only.
@@ -97,6 +104,17 @@ def open_channel(
     if security.server_name:
         options.append(("grpc.ssl_target_name_override", security.server_name))
     return grpc.aio.secure_channel(target, security.credentials(), options=options)
+
+
+@functools.cache
+def _keep_grpc_running() -> None:
+    """Let gRPC go on between runs, until the process ends.
+
+    It would stop its threads with the last channel of a run, and may wait for ever there: its
+    poller writes into a full pipe that nobody reads any more, while the event loop waits for the
+    poller (https://github.com/grpc/grpc/pull/40989).
+    """
+    grpc.aio.init_grpc_aio()
 
 
 async def wait_until_ready(channel: grpc.aio.Channel, timeout_s: float) -> None:

@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Final
 
-from orchestrator.errors import ImageError
+from orchestrator.errors import ImageError, RegistryError
 from orchestrator.images.reference import DOCKER_HUB
 
 # Docker's configuration knows its own registry by this name.
@@ -29,8 +29,8 @@ class Credentials:
 def find_credentials(host: str) -> Credentials | None:
     """Return what Docker's configuration has for a registry, or None.
 
-    Raises ImageError where the configuration or a credential helper cannot be used, and where the
-    package docker is missing.
+    Raises RegistryError where the configuration or a credential helper cannot be used, and
+    ImageError where the package docker is missing.
     """
     try:
         from docker.auth import load_config
@@ -43,7 +43,7 @@ def find_credentials(host: str) -> Credentials | None:
             warnings.simplefilter("ignore", UserWarning)
             found = load_config().resolve_authconfig(_HUB_KEY if host == DOCKER_HUB else host)
     except (DockerException, OSError, ValueError) as error:
-        raise ImageError(f"cannot read Docker's credentials of {host}: {error}") from error
+        raise RegistryError(f"cannot read Docker's credentials of {host}: {error}") from error
     if not found:
         return None
     return Credentials(

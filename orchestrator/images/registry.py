@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
-from orchestrator.errors import ImageError
+from orchestrator.errors import ImageError, RegistryError
 from orchestrator.images.reference import Reference, parse_reference, registry_host, split_host
 from orchestrator.images.registry_session import Answer, RegistrySession
 
@@ -46,8 +46,8 @@ class RemoteImage:
 def resolve(reference: str, session: RegistrySession | None = None) -> str:
     """Return the name by which nothing else can be meant: `host/repository@sha256:...`.
 
-    Raises ImageError where the registry has no such image, is not reached, or refuses. A name with
-    a digest is returned as it is; one without a host is asked for at no registry, and refused.
+    Raises RegistryError where the registry has no such image, is not reached, or refuses. A name
+    with a digest is returned as it is; one without a host is asked for at no registry, and refused.
     """
     parsed = parse_reference(reference)
     if parsed.digest:
@@ -77,11 +77,15 @@ def list_images(registry: str, names: Iterable[str]) -> Iterator[RemoteImage]:
 
 
 def find_image(session: RegistrySession, reference: Reference) -> RemoteImage:
-    """Return what the registry says of an image. Raises ImageError where it is not there."""
+    """Return what the registry says of an image.
+
+    Raises RegistryError where it is not there, and ImageError where what comes is not what its
+    digest says.
+    """
     path = f"/v2/{reference.repository}/manifests/{reference.version}"
     answer = session.ask(path, _scope(reference.repository), accept=_ACCEPT)
     if answer.status != 200:
-        raise ImageError(f"{session.host} has no image {reference}{_reason(answer)}")
+        raise RegistryError(f"{session.host} has no image {reference}{_reason(answer)}")
     # Of the content itself: what the header says must not be believed of a name that pins.
     digest = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
     told = answer.headers.get("docker-content-digest", digest)

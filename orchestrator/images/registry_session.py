@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from orchestrator.errors import ImageError
+from orchestrator.errors import ImageError, RegistryError
 from orchestrator.images.credentials import Credentials, find_credentials
 from orchestrator.images.reference import DOCKER_HUB
 
@@ -83,10 +83,15 @@ class RegistrySession:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
+    def connect(self) -> None:
+        """Find out how the registry is reached. Raises RegistryError where it is not."""
+        self._find_base()
+
     def ask(self, path: str, scope: str, *, method: str = "GET", accept: str = "*/*") -> Answer:
         """Return the answer to a request for `path`, authorised for `scope` where that is needed.
 
-        Raises ImageError where the registry is not reached, refuses, or sends too much.
+        Raises RegistryError where the registry is not reached or refuses, and ImageError where it
+        sends too much.
         """
         url = f"{self._find_base()}{path}"
         headers = {"Accept": accept}
@@ -97,7 +102,7 @@ class RegistrySession:
             self._authorization[scope] = known
             answer = self._send(method, url, headers | {"Authorization": known})
         if answer.status in _FORBIDDEN:
-            raise ImageError(self._refused(scope))
+            raise RegistryError(self._refused(scope))
         return answer
 
     def _refused(self, scope: str) -> str:
@@ -117,7 +122,7 @@ class RegistrySession:
         for scheme in schemes:
             try:
                 self._send("GET", f"{scheme}://{host}/v2/", {})
-            except ImageError:
+            except RegistryError:
                 if scheme == schemes[-1]:
                     raise
                 continue
@@ -131,7 +136,7 @@ class RegistrySession:
         found = self.credentials(self.host)
         if kind.lower() == "basic":
             if found is None:
-                raise ImageError(self._refused(scope))
+                raise RegistryError(self._refused(scope))
             return _basic(found)
         values = dict(_CHALLENGE.findall(rest))
         realm = urlsplit(values.get("realm", ""))
@@ -153,7 +158,7 @@ class RegistrySession:
             headers = {"Authorization": _basic(credentials)} if credentials else {}
             answer = self._send("GET", challenge["realm"], headers, params=fields)
         if answer.status != 200:
-            raise ImageError(self._refused(scope))
+            raise RegistryError(self._refused(scope))
         document = answer.document()
         return str(document.get("token") or document.get("access_token") or "")
 
@@ -179,7 +184,7 @@ class RegistrySession:
                 )
         except RequestException as error:
             reason = _innermost(error)
-            raise ImageError(f"cannot reach the image registry {self.host}: {reason}") from error
+            raise RegistryError(f"cannot reach the image registry {self.host}: {reason}") from error
 
 
 def _innermost(error: BaseException) -> str:

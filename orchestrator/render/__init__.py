@@ -12,14 +12,23 @@ objects and watches them is a backend.
     pods.py         security, probes, volumes and placement of a pod
     data.py         which nodes read data from outside, and with which keys
     network.py      who may talk to whom
+    tls.py          certificates for it
+    storage.py      the claim for what is computed, and the volume behind it
     run_job.py      the run: its Job and what it reads
     ownership.py    one root collects the rest
     kustomize.py    a folder for `kubectl apply -k`
     checks/         what can be known to be wrong before a cluster says so
 """
 
-from orchestrator.render.objects import render
+from orchestrator.render.objects import certificate_hosts, images_of, render
 from orchestrator.render.options import Orchestrator, RenderOptions
 from orchestrator.render.project import render_project
 
-__all__ = ["Orchestrator", "RenderOptions", "render", "render_project"]
+__all__ = [
+    "Orchestrator",
+    "RenderOptions",
+    "certificate_hosts",
+    "images_of",
+    "render",
+    "render_project",
+]

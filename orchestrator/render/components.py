@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from composer.blueprint import PORT
 from composer.deployments import WEB_PORT
-from orchestrator.render import labels, pods
+from orchestrator.render import labels, pods, tls
 from orchestrator.render.data import SHARED_FOLDER, data_environment
 from orchestrator.render.quantities import byte_quantity, cpu_quantity
 
@@ -79,9 +79,17 @@ def _deployment(context: Context, node: NodePlan) -> dict[str, Any]:
         # Images with models take long to pull.
         "progressDeadlineSeconds": 1800,
         "selector": {"matchLabels": labels.node_selector(context.deployment, node.name)},
-        "strategy": _strategy(node),
+        # In place: a new replica would wait for ever for the cores, the quota or the GPU of the old
+        # one where they are the last. No run loses by it: its calls are made again.
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
+        },
         "template": {
-            "metadata": {"labels": context.labels | _labels(context, node)},
+            "metadata": {
+                "labels": context.labels | _labels(context, node),
+                **tls.pod_annotations(context),
+            },
             "spec": _pod(context, node, replicas),
         },
     }
@@ -96,20 +104,12 @@ def _deployment(context: Context, node: NodePlan) -> dict[str, Any]:
     }
 
 
-def _strategy(node: NodePlan) -> dict[str, Any]:
-    # A GPU is seldom to spare: a new replica would wait for ever for that of the old one.
-    surge, unavailable = (0, 1) if node.gpus else (1, 0)
-    return {
-        "type": "RollingUpdate",
-        "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable},
-    }
-
-
 def _pod(context: Context, node: NodePlan, replicas: int) -> dict[str, Any]:
     container = _container(context, node)
     third_party = context.is_third_party(node.name)
     folder_image = context.orchestrator_image if third_party else container["image"]
     spec = pods.pod(context, [container], folder_image)
+    spec["volumes"] += tls.component_volumes(context, node.name)
     spec["terminationGracePeriodSeconds"] = _TERMINATION_GRACE_S
     if node.gpus:
         spec |= pods.gpu_placement(context.profile)
@@ -132,18 +132,15 @@ def _container(context: Context, node: NodePlan) -> dict[str, Any]:
     variables = {"SHARED_FOLDER_PATH": shared, "HOME": pods.SCRATCH_PATH}
     if not third_party:
         variables |= {"EOLOOM_LOG_FORMAT": "json", "EOLOOM_STOP_GRACE_S": str(_STOP_GRACE_S)}
-    env = pods.environment(variables)
+    env = pods.environment(variables | tls.component_environment(context, node.name))
     if node.name in context.remote:
         env += data_environment(context.profile)
-    ports = [{"name": GRPC_PORT_NAME, "containerPort": PORT, "protocol": "TCP"}]
-    if context.has_web_ui(node.name):
-        ports.append({"name": WEB_PORT_NAME, "containerPort": WEB_PORT, "protocol": "TCP"})
     return {
         "name": "component",
         "image": context.image(node.image),
         "imagePullPolicy": "IfNotPresent",
         "env": env,
-        "ports": ports,
+        "ports": _ports(context, node.name),
         "resources": _resources(context, node),
         "securityContext": pods.container_security(read_only=not third_party),
         "volumeMounts": [
@@ -153,8 +150,20 @@ def _container(context: Context, node: NodePlan) -> dict[str, Any]:
                 "mountPath": shared,
                 "subPath": f"{pods.run_folder(context, context.run)}/shared",
             },
+            *tls.mounts(tls.component_volumes(context, node.name)),
         ],
-    } | _probes(health=context.has_health(node.name))
+    } | _probes(context, node.name)
+
+
+def _ports(context: Context, node: str) -> list[dict[str, Any]]:
+    ports = {GRPC_PORT_NAME: PORT}
+    if context.has_web_ui(node):
+        ports[WEB_PORT_NAME] = WEB_PORT
+    if tls.speaks_tls(context, node) and context.has_health(node):
+        ports[tls.HEALTH_PORT_NAME] = tls.HEALTH_PORT
+    return [
+        {"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()
+    ]
 
 
 def _resources(context: Context, node: NodePlan) -> dict[str, Any]:
@@ -168,14 +177,16 @@ def _resources(context: Context, node: NodePlan) -> dict[str, Any]:
     return {"requests": requests, "limits": limits}
 
 
-def _probes(*, health: bool) -> dict[str, Any]:
+def _probes(context: Context, node: str) -> dict[str, Any]:
     """Return the probes: by gRPC health, or whether the port is open where there is none.
 
     Five minutes to start, because models are loaded then. Being slow is no reason to be killed:
     a process is restarted only after two minutes without any answer.
     """
-    # A number, as gRPC probes take no name of a port.
-    handler: dict[str, Any] = {"grpc": {"port": PORT}} if health else {"tcpSocket": {"port": PORT}}
+    handler: dict[str, Any] = {"tcpSocket": {"port": PORT}}
+    if context.has_health(node):
+        # A number, as gRPC probes take no name of a port; and they speak no TLS.
+        handler = {"grpc": {"port": tls.HEALTH_PORT if tls.speaks_tls(context, node) else PORT}}
     return {
         "startupProbe": handler
         | {"periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 150},

@@ -133,7 +133,7 @@ def _questions(context: Context) -> list[str]:
         node.component.manifest.image is None for node in nodes
     ):
         wanted.append("images.registry")
-    if not profile.storage.claim:
+    if not profile.storage.claim and not profile.storage.volume:
         wanted.append("storage.storage_class")
     if context.remote and profile.eodata is not None:
         wanted += [f"eodata.{field}" for field in ("endpoint", "secret", "cidrs")]

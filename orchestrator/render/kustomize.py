@@ -60,6 +60,12 @@ def export_kustomize(
     names = [profile.name for profile in profiles]
     if len(set(names)) < len(names):
         raise RenderError(f"every overlay needs a profile of its own name, not {', '.join(names)}")
+    for profile in profiles:
+        if profile.tls is not None and profile.tls.generate:
+            raise RenderError(
+                f"profile {profile.name}, tls.generate: a folder holds no keys; name Secrets in "
+                "tls.components and tls.orchestrator, or use `eoloom deploy`"
+            )
     check_options(graph, options)
     neutral = dataclasses.replace(options, namespace="")
     base = render(graph, _site_of_nowhere(profiles[0]), neutral)
@@ -67,7 +73,8 @@ def export_kustomize(
     neutral = dataclasses.replace(neutral, run=run_of(base))
     files = _base_files(base)
     for profile in profiles:
-        objects = render(graph, profile, neutral)
+        placed = dataclasses.replace(neutral, claim_namespace=options.namespace)
+        objects = render(graph, profile, placed)
         folder = f"overlays/{profile.name}"
         files |= _overlay_files(folder, profile, options.namespace, base, objects)
         if options.namespace:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.render import labels
+from orchestrator.render import labels, tls
+from orchestrator.render.checks.finding import pod_templates
 from orchestrator.render.components import node_objects
 from orchestrator.render.context import Context, make_context
 from orchestrator.render.data import check_buckets, check_paths
 from orchestrator.render.network import network_policies
 from orchestrator.render.options import Orchestrator, RenderOptions
 from orchestrator.render.run_job import run_input, run_job
+from orchestrator.render.storage import storage_objects
 
 if TYPE_CHECKING:
     from composer.graph import Graph
@@ -33,9 +35,26 @@ def render(
     return tuple(_objects(context))
 
 
+def certificate_hosts(
+    graph: Graph, profile: Profile, options: RenderOptions
+) -> dict[str, tuple[str, ...]]:
+    """Return the Secrets that have to be made before rendering: hosts of the certificate, by name.
+
+    The orchestrator's has none. Empty where the profile asks for none, or names its own. Raises
+    RenderError and ProfileError, see `render`.
+    """
+    return tls.certificate_hosts(make_context(graph, profile, options))
+
+
 def run_of(objects: tuple[dict[str, Any], ...]) -> str:
     """Return the id of the run that rendered objects make."""
     return str(objects[0]["metadata"]["annotations"][labels.RUN])
+
+
+def images_of(objects: Iterable[dict[str, Any]]) -> frozenset[str]:
+    """Return the images that rendered objects run."""
+    containers = (part for template in pod_templates(objects) for _, part in template.containers)
+    return frozenset(str(container["image"]) for container in containers)
 
 
 def _objects(context: Context) -> Iterator[dict[str, Any]]:
@@ -47,25 +66,9 @@ def _objects(context: Context) -> Iterator[dict[str, Any]]:
         "automountServiceAccountToken": False,
     }
     yield from network_policies(context)
-    if context.profile.storage.claim is None:
-        yield _claim(context)
+    yield from tls.secrets(context)
+    yield from storage_objects(context)
     for node in context.plan.nodes:
         yield from node_objects(context, node)
     if context.options.orchestrator is Orchestrator.JOB:
         yield run_job(context)
-
-
-def _claim(context: Context) -> dict[str, Any]:
-    storage = context.profile.storage
-    description = "Runs, shared folders and results; kept when the pipeline is removed."
-    annotations = {labels.KEEP: "true", labels.DESCRIPTION: description}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": context.metadata(context.claim, annotations=annotations),
-        "spec": {
-            "accessModes": [storage.access_mode],
-            "storageClassName": storage.storage_class,
-            "resources": {"requests": {"storage": storage.size}},
-        },
-    }

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import RenderError
-from orchestrator.render import labels, pods
+from orchestrator.render import labels, pods, tls
 from orchestrator.render.names import MAX_LENGTH, short_hash
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ RUNS_PATH: Final = "/runs"
 PIPELINE_KEY: Final = "pipeline.yaml"
 ADDRESSES_KEY: Final = "addresses.json"
 REPLICAS_KEY: Final = "replicas.json"
+IMAGES_KEY: Final = "images.json"
 COMPONENTS_FOLDER: Final = "components"
 
 _KEYS: Final = (PIPELINE_KEY, ADDRESSES_KEY, REPLICAS_KEY)
@@ -52,6 +53,9 @@ def run_input(context: Context) -> dict[str, Any]:
         ADDRESSES_KEY: json.dumps(addresses, indent=2) + "\n",
         REPLICAS_KEY: json.dumps(replicas, indent=2) + "\n",
     }
+    images = _pinned_images(context)
+    if images:
+        data[IMAGES_KEY] = json.dumps(images, indent=2) + "\n"
     files = {key: content for key, _, content in _files(context)}
     size = sum(len(text.encode()) for text in data.values()) + sum(map(len, files.values()))
     if size > MAX_INPUT_BYTES:
@@ -91,6 +95,7 @@ def run_job(context: Context) -> dict[str, Any]:
     # Time to stop in order and to close the message log.
     spec["terminationGracePeriodSeconds"] = 60
     spec["volumes"].append({"name": "input", "configMap": _input_volume(context)})
+    spec["volumes"] += tls.orchestrator_volumes(context)
     job_spec = {
         "backoffLimit": _BACKOFF_LIMIT,
         "completions": 1,
@@ -98,7 +103,10 @@ def run_job(context: Context) -> dict[str, Any]:
         # Two orchestrators must never write one message log.
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {"rules": _failure_rules()},
-        "template": {"metadata": {"labels": context.labels | own}, "spec": spec},
+        "template": {
+            "metadata": {"labels": context.labels | own, **tls.pod_annotations(context)},
+            "spec": spec,
+        },
     }
     digest = short_hash(json.dumps(job_spec, sort_keys=True))
     # Pods are called after it, with six characters more.
@@ -132,6 +140,7 @@ def _container(context: Context) -> dict[str, Any]:
             "EOLOOM_DEPLOYED_FOLDER": INPUT_PATH,
             "HOME": pods.SCRATCH_PATH,
         }
+        | tls.orchestrator_environment(context)
     )
     journal = context.profile.journal
     if journal is not None:
@@ -152,14 +161,26 @@ def _container(context: Context) -> dict[str, Any]:
             pods.scratch_mount(),
             {"name": pods.VOLUME, "mountPath": RUNS_PATH, "subPath": context.deployment},
             {"name": "input", "mountPath": INPUT_PATH, "readOnly": True},
+            *tls.mounts(tls.orchestrator_volumes(context)),
         ],
     }
 
 
 def _input_volume(context: Context) -> dict[str, Any]:
-    items = [{"key": key, "path": key} for key in _KEYS]
+    keys = [*_KEYS, IMAGES_KEY] if _pinned_images(context) else _KEYS
+    items = [{"key": key, "path": key} for key in keys]
     items += [{"key": key, "path": path} for key, path, _ in _files(context)]
     return {"name": context.name(), "items": items}
+
+
+def _pinned_images(context: Context) -> dict[str, dict[str, str]]:
+    """Return the images of nodes that are pinned to a digest, for the run to keep."""
+    images = {node.name: (node.image, context.image(node.image)) for node in context.plan.nodes}
+    return {
+        node: {"reference": reference, "digest": used}
+        for node, (reference, used) in images.items()
+        if "@" in used
+    }
 
 
 def _files(context: Context) -> list[tuple[str, str, bytes]]:

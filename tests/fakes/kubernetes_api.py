@@ -35,6 +35,7 @@ _KINDS: dict[str, list[tuple[str, str, bool]]] = {
         ("ConfigMap", "configmaps", True),
         ("Event", "events", True),
         ("PersistentVolumeClaim", "persistentvolumeclaims", True),
+        ("PersistentVolume", "persistentvolumes", False),
         ("ResourceQuota", "resourcequotas", True),
         ("LimitRange", "limitranges", True),
     ],
@@ -282,8 +283,10 @@ class FakeKubernetes:
 
     def _warnings(self, key: Key, applied: Object) -> dict[str, str]:
         template = applied.get("spec", {}).get("template")
+        if not template:
+            return {}
         namespace = self.store.get(Key("namespaces", "", key.namespace))
-        if not template or RESTRICTED not in namespace["metadata"]["labels"]:
+        if RESTRICTED not in namespace["metadata"]["labels"]:
             return {}
         fault = insecure(template).replace('"', '\\"')
         return {"Warning": f'299 - "would {fault}"'} if fault else {}
@@ -358,6 +361,7 @@ class FakeKubernetes:
         )
         assert process.stdout is not None
         assert process.stderr is not None
+        await socket.send_bytes(b"\x01")  # as a cluster does: it is connected
         sent = 0
         while chunk := await process.stdout.read(1000):
             await socket.send_bytes(b"\x01" + chunk)

@@ -195,7 +195,7 @@ class Controllers:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {
-                "labels": {**template["metadata"]["labels"], "hash": digest},
+                "labels": {**template["metadata"]["labels"], **_own_label(workload, digest)},
                 "ownerReferences": [owner],
             },
             "spec": template["spec"],
@@ -241,6 +241,11 @@ class Controllers:
                 is_lost = bool(owners) and not any(owner["uid"] in uids for owner in owners)
                 if (is_lost or "deletionTimestamp" in metadata) and key.name not in self.held:
                     self._store.remove(key)
+
+
+def _own_label(workload: Object, digest: str) -> dict[str, str]:
+    job = {"job-name": workload["metadata"]["name"]} if workload["kind"] == "Job" else {}
+    return {"hash": digest, **job}
 
 
 def insecure(template: Object) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.backends.addresses import RemoteBackend
+from orchestrator.backends.choice import make_backend
+from orchestrator.backends.name import BackendName
 from orchestrator.certificates import KeyPair, RunAuthority
 from orchestrator.engine.channels import ChannelSecurity, channel_security, open_channel
 from orchestrator.engine.plan import NodePlan, Plan, Step
@@ -250,3 +252,22 @@ async def test_a_unix_socket_is_never_encrypted(folder: Path, tmp_path: Path) ->
     async with open_channel(f"unix:{tmp_path / 'x.sock'}", 1024, security) as channel:
         await asyncio.wait_for(channel.channel_ready(), 10)
     await server.stop(0)
+
+
+def test_nodes_that_speak_no_tls_are_called_without_beside_those_that_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EOLOOM_ADDRESSES", '{"ours": "dns:///ours:8061", "viewer": "viewer:8061"}')
+    monkeypatch.setenv("EOLOOM_COMPONENT_PLAINTEXT", '["viewer"]')
+    settings = OrchestratorSettings()
+    backend = make_backend(
+        BackendName.ADDRESSES,
+        "run",
+        tmp_path,
+        settings,
+        log=lambda node, record: None,
+        tell=lambda node, kind, detail: None,
+    )
+    asked = ChannelSecurity()
+    assert backend.security("ours", asked) is asked
+    assert backend.security("viewer", asked) is None

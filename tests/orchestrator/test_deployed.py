@@ -95,7 +95,12 @@ def until_result(process: subprocess.Popen[str]) -> None:
     raise AssertionError(process.stderr and process.stderr.read())
 
 
-def test_a_run_whose_pod_was_lost_goes_on_in_the_next(start: Start, runs: Path, component: str):
+def test_a_run_whose_pod_was_lost_goes_on_in_the_next(
+    start: Start, runs: Path, component: str, tmp_path: Path
+):
+    image = {"reference": "r.example/x:1", "digest": f"r.example/x@sha256:{'0' * 64}"}
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "images.json").write_text(json.dumps({"scenes": image}))
     first = start(component)
     until_result(first)
     first.kill()
@@ -106,6 +111,9 @@ def test_a_run_whose_pod_was_lost_goes_on_in_the_next(start: Start, runs: Path, 
     events = [json.loads(line) for line in told.splitlines()]
     assert events[-1]["event"] == "run-closed"
     assert events[-1]["detail"]["state"] == "succeeded"
+    # What has run is known afterwards, also after its tag has moved.
+    kept = json.loads((runs / RUN / "backend.json").read_text())
+    assert kept == {"backend": "addresses", "images": {"scenes": image}}
     items = {path.stem for path in (runs / RUN / "results").rglob("*.json")}
     for date in PARAMS["dates"]:
         assert [item for item in items if date.replace("-", "") in item], items

@@ -4,22 +4,25 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from orchestrator.render import images_of
 from tests.data import ROOT
+from tests.docker_engine import LocalRegistry
 from tests.fakes.kubernetes_api import FakeKubernetes
 from tests.fakes.kubernetes_controllers import ready, waiting
+from tests.ports import free_port
+from tests.registry_images import RegistryImages
 from tests.ui.conftest import Invoke, Start
 
 DEMO = str(ROOT / "examples" / "demo.yaml")
-SITE = (
-    "--profile-set",
-    "images.registry=registry.example/eo",
-    "--profile-set",
-    "storage.storage_class=nfs",
-)
+STORAGE = ("--profile-set", "storage.storage_class=nfs")
+# No registry is asked: there is none of that name.
+SITE = (*STORAGE, "--profile-set", "images.registry=registry.example/eo", "--no-pin")
 
 
 @pytest.fixture
@@ -152,3 +155,123 @@ def test_fetch_brings_the_runs_into_a_folder_of_the_name(
     assert result.exit_code == 0, result.stderr
     assert "1 file, 2 B in demo" in result.stdout
     assert (workplace / "demo" / "catalog.json").read_text() == "{}"
+
+
+def test_images_are_pinned_and_a_tag_that_moves_is_a_difference(
+    eoloom: Invoke, fake: FakeKubernetes, image_registry: LocalRegistry
+) -> None:
+    images = RegistryImages(image_registry.host)
+    project = f"{image_registry.host}/deploy"
+    pinned = {
+        name: f"{project}/{name}@{images.put(f'deploy/{name}', tag, 'first')}"
+        for name, tag in (
+            *((name, "0.1.0") for name in ("sample-scenes", "s2-preprocess", "s2-change")),
+            ("orchestrator", version("eoloom")),
+        )
+    }
+    site = (*STORAGE, "--profile-set", f"images.registry={project}", "--require-digests")
+    first = eoloom("deploy", DEMO, *site)
+    assert first.exit_code == 0, first.stderr
+    everything = [*fake.store.of("deployments"), *fake.store.of("jobs")]
+    assert images_of(everything) == set(pinned.values())
+    (root,) = fake.store.of("configmaps")
+    kept = json.loads(root["data"]["images.json"])
+    assert kept["change"] == {
+        "reference": f"{project}/s2-change:0.1.0",
+        "digest": pinned["s2-change"],
+    }
+    again = json.loads(eoloom("deploy", DEMO, *site, "--dry-run", "--json").stdout)
+    assert {change["action"] for change in again["changes"]} == {"unchanged"}
+
+    moved = images.put("deploy/s2-change", "0.1.0", "second")
+    shown = eoloom("deploy", DEMO, *site, "--dry-run").stdout
+    assert f"-        image: {pinned['s2-change']}" in shown
+    assert f"+        image: {project}/s2-change@{moved}" in shown
+    assert images_of([*fake.store.of("deployments")]) == {
+        pinned[name] for name in ("sample-scenes", "s2-preprocess", "s2-change")
+    }
+
+
+def test_a_registry_that_is_not_reached_is_a_warning_or_an_error_as_asked(
+    eoloom: Invoke, fake: FakeKubernetes
+) -> None:
+    site = (*STORAGE, "--profile-set", f"images.registry=127.0.0.1:{free_port()}/eo")
+    warned = eoloom("deploy", DEMO, *site, "--dry-run")
+    assert warned.exit_code == 0, warned.stderr
+    assert "cannot reach the image registry 127.0.0.1" in warned.stderr
+    assert "+        image: 127.0.0.1" in warned.stdout
+    refused = eoloom("deploy", DEMO, *site, "--require-digests")
+    assert refused.exit_code == 3
+    assert "s2-change:0.1.0" in refused.stderr
+    assert fake.names("configmaps") == []
+
+
+def test_a_volume_outside_of_the_namespace_is_made_kept_and_removed_with_its_claim(
+    eoloom: Invoke, fake: FakeKubernetes
+) -> None:
+    bucket = "storage.volume={driver: ru.yandex.s3.csi, handle: 'runs/{namespace}/{deployment}'}"
+    site = (*SITE[2:], "--profile-set", bucket)
+    first = eoloom("deploy", DEMO, *site)
+    assert first.exit_code == 0, first.stderr
+    (volume,) = fake.store.of("persistentvolumes")
+    assert volume["spec"]["csi"]["volumeHandle"] == "runs/eo/demo"
+    (claim,) = fake.store.of("persistentvolumeclaims")
+    assert claim["spec"]["volumeName"] == volume["metadata"]["name"]
+    # A root in a namespace cannot own what is in none: the collector would delete it at once.
+    assert "ownerReferences" not in volume["metadata"]
+    again = json.loads(eoloom("deploy", DEMO, *site, "--dry-run", "--json").stdout)
+    assert {change["action"] for change in again["changes"]} == {"unchanged"}
+
+    kept = eoloom("undeploy", "demo")
+    assert kept.exit_code == 0, kept.stderr
+    assert f"kept PersistentVolume/{volume['metadata']['name']}" in kept.stdout
+    assert "kept PersistentVolumeClaim/demo" in kept.stdout
+    assert eoloom("deploy", DEMO, *site).exit_code == 0
+    gone = eoloom("undeploy", "demo", "--delete-results")
+    assert gone.exit_code == 0, gone.stderr
+    assert "was left where it is" in gone.stdout
+    assert fake.names("persistentvolumes") == fake.names("persistentvolumeclaims") == []
+    deleted = [path for method, path in fake.requests if method == "DELETE" and "volume" in path]
+    # A volume is held as long as it is claimed.
+    assert "persistentvolumeclaims" in deleted[0]
+    assert "persistentvolumes/" in deleted[1]
+
+
+def test_certificates_are_made_once_and_anew_before_they_expire(
+    eoloom: Invoke, fake: FakeKubernetes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = (*SITE, "--profile-set", "tls.generate=true")
+    first = eoloom("deploy", DEMO, *site)
+    assert first.exit_code == 0, first.stderr
+    secrets = {each["metadata"]["name"]: each["data"] for each in fake.store.of("secrets")}
+    nodes = {"scenes", "clean", "change"}
+    assert set(secrets) == {"demo--tls", *(f"demo--{node}--tls" for node in nodes)}
+    assert len({data["ca.crt"] for data in secrets.values()}) == 1
+    assert len({data["tls.key"] for data in secrets.values()}) == len(secrets)
+
+    again = eoloom("deploy", DEMO, *site, "--dry-run", "--json")
+    document = json.loads(again.stdout)
+    assert {change["action"] for change in document["changes"]} == {"unchanged"}
+
+    # In time, by a deployment: with pods that believe the new authority, and the same run.
+    monkeypatch.setattr(
+        "orchestrator.backends.kubernetes.certificates._RENEWAL", timedelta(days=400)
+    )
+    shown = eoloom("deploy", DEMO, *site, "--dry-run").stdout
+    assert "would be changed Secret/demo--tls" in shown
+    assert "would be changed Deployment/demo--clean" in shown
+    assert "eoloom.org/authority" in shown
+    assert not any(data["tls.key"] in shown for data in secrets.values())
+    assert "tls.key: (hidden)" in shown
+    eoloom("undeploy", "demo")
+    assert fake.names("secrets") == []
+
+
+def test_without_a_right_to_read_secrets_none_are_made(
+    eoloom: Invoke, fake: FakeKubernetes
+) -> None:
+    fake.fail("GET", "/secrets/", 403)
+    result = eoloom("deploy", DEMO, *SITE, "--profile-set", "tls.generate=true")
+    assert result.exit_code == 3
+    assert "which you must be allowed to get" in result.stderr
+    assert fake.names("configmaps") == []

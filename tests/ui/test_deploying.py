@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,19 @@ from composer.graph import Graph
 from composer.registry import Registry
 from orchestrator.settings import OrchestratorSettings
 from tests.data import ROOT
-from ui.deploying import Site, archive, object_views, prepare, saved_graph
+from tests.fakes.kubernetes_api import FakeKubernetes
+from ui.deploying import (
+    Site,
+    archive,
+    connected,
+    deployer,
+    object_views,
+    own_deployments,
+    prepare,
+    require_own,
+    saved_graph,
+)
+from ui.errors import UiError
 from ui.exports.formats import Format
 
 ANSWERS = {"images.registry": "registry.example/eo", "storage.storage_class": "nfs"}
@@ -63,3 +76,22 @@ def test_secrets_are_not_shown() -> None:
 def test_the_folder_can_be_downloaded(graph: Graph, chosen: Format, file: str) -> None:
     content, _ = archive(graph, chosen, OrchestratorSettings(), Site("kind"))
     assert file in zipfile.ZipFile(io.BytesIO(content)).namelist()
+
+
+def test_deployments_are_seen_and_touched_by_their_user_only(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeKubernetes() as server:
+        server.add_namespace("eo", restricted=True)
+        monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path)))
+        site = Site("plain", ANSWERS, name="mine", namespace="eo", user="ada")
+        with connected("", "eo") as cluster:
+            deployer(cluster, prepare(graph, site)).apply()
+            assert [each.name for each in own_deployments(cluster, "ada")] == ["mine"]
+            assert [each.name for each in own_deployments(cluster, None)] == ["mine"]
+            assert own_deployments(cluster, "bob") == []
+            for may in ("ada", None):
+                require_own(cluster, "mine", may)
+            require_own(cluster, "another", "bob")
+            with pytest.raises(UiError, match="a deployment mine that is not yours"):
+                require_own(cluster, "mine", "bob")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from orchestrator.profiles import load_profile, profile_names
-from ui.deploying import Prepared, Site, archive, connected, object_views, prepare, saved_graph
+from ui.deploying import (
+    Prepared,
+    Site,
+    archive,
+    connected,
+    object_views,
+    prepare,
+    prepare_pinned,
+    saved_graph,
+)
 from ui.exports.formats import Format
 from ui.formatting import format_bytes, plural
 from ui.markdown import plain
@@ -26,6 +35,8 @@ from ui.views.session import (
 from ui.views.text_box import text_box
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from composer.graph import Graph
 
 _KUBERNETES = "Kubernetes"
@@ -51,6 +62,7 @@ def deploy() -> None:
         key="deploy-view",
     )
     if chosen == "What is deployed":
+        _warn(st.session_state.pop("deploy-warnings", ()))
         show_deployed()
     else:
         _new()
@@ -95,7 +107,7 @@ def _kubernetes(graph: Graph) -> None:
         )
         if _unasked(prepared, site):
             st.rerun()  # now with inputs for them
-        hints = [f"- **{plain(each.field)}**: {plain(each.hint)}" for each in prepared.questions]
+        hints = [f"- **{plain(each.field)}**: {each.hint}" for each in prepared.questions]
         st.info("\n".join(["Answer what the profile leaves open:", "", *hints]))
         return
     if prepared.failure:
@@ -120,9 +132,7 @@ def _site(graph: Graph) -> Site | None:
     answers = {}
     columns = st.columns(max(len(asked), 1))
     for (field, hint), column in zip(asked.items(), columns, strict=False):
-        answers[field] = column.text_input(
-            field, key=f"answer-{chosen}-{field}", help=plain(hint) or None
-        )
+        answers[field] = column.text_input(field, key=f"answer-{chosen}-{field}", help=hint or None)
     return Site(chosen, answers, name_text.strip(), namespace_text.strip(), user())
 
 
@@ -177,23 +187,37 @@ def _actions(graph: Graph, site: Site, prepared: Prepared) -> None:
         stop_runs = st.toggle(
             "Stop a run at work", help="A run of an earlier deployment that is still at work"
         )
+        pin = st.toggle(
+            "Pin images",
+            value=True,
+            help="To the digests that their registries tell, so that a tag that moves changes "
+            "nothing",
+        )
         _download(graph, Format.KUSTOMIZE, site)
     if not (compare or begin):
         return
     with told(_WITHOUT_CLUSTER), connected(context, site.namespace) as cluster:
         # Addresses are in the namespace of the context where none is given.
-        whole = prepare(graph, replace(site, namespace=cluster.namespace))
+        whole_site = replace(site, namespace=cluster.namespace)
+        warnings: tuple[str, ...] = ()
+        if pin:
+            with st.spinner("Asking the registries …"):
+                whole, warnings = prepare_pinned(graph, whole_site)
+        else:
+            whole = prepare(graph, whole_site)
         with st.spinner("Asking the cluster …"):
             if compare:
+                _warn(warnings)
                 show_changes(cluster, whole, stop_runs=stop_runs)
             else:
+                # Deploying goes to another view.
+                st.session_state["deploy-warnings"] = warnings
                 deploy_now(cluster, whole, context, stop_runs=stop_runs)
 
 
 def _download(graph: Graph, chosen: Format, site: Site) -> None:
     content, warnings = archive(graph, chosen, orchestrator_settings(), site)
-    for warning in warnings:
-        st.warning(plain(warning))
+    _warn(warnings)
     words = "kustomize folder" if chosen is Format.KUSTOMIZE else "Compose folder"
     st.download_button(
         f"{words} ({format_bytes(len(content))})",
@@ -202,3 +226,8 @@ def _download(graph: Graph, chosen: Format, site: Site) -> None:
         "application/zip",
         icon=":material/download:",
     )
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        st.warning(plain(warning))

@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.deploying import Prepared, connected, deployer, diff_text
+from ui.deploying import (
+    Prepared,
+    connected,
+    deployer,
+    diff_text,
+    own_deployments,
+    require_own,
+)
 from ui.deployment_view import FUTURE, node_words
 from ui.formatting import plural
 from ui.markdown import code, plain
-from ui.views.session import guarded, told
+from ui.views.session import guarded, owner, told
 from ui.views.text_box import text_box
 
 if TYPE_CHECKING:
@@ -24,8 +31,10 @@ _MAX_DIFF_LINES = 2000
 
 
 def show_changes(cluster: Cluster, prepared: Prepared, *, stop_runs: bool) -> None:
-    """Show what deploying would change. Raises ClusterError."""
-    changes = deployer(cluster, prepared, stop_runs=stop_runs).preview()
+    """Show what deploying would change. Raises ClusterError, and UiError for another user's."""
+    doing = deployer(cluster, prepared, stop_runs=stop_runs)
+    require_own(cluster, doing.name, owner())
+    changes = doing.preview()
     rows = [
         {
             "Object": plain(str(change.key)),
@@ -49,8 +58,9 @@ def show_changes(cluster: Cluster, prepared: Prepared, *, stop_runs: bool) -> No
 
 
 def deploy_now(cluster: Cluster, prepared: Prepared, context: str, *, stop_runs: bool) -> None:
-    """Deploy, and show how it becomes ready. Raises ClusterError."""
+    """Deploy, and show how it becomes ready. Raises as `show_changes` does."""
     doing = deployer(cluster, prepared, stop_runs=stop_runs)
+    require_own(cluster, doing.name, owner())
     doing.preview()  # what the cluster refuses is known before anything is made
     doing.apply()
     st.session_state["deployed-context"] = context
@@ -79,12 +89,11 @@ def _shown(context: str, namespace: str) -> None:
 
 
 def _show(context: str, namespace: str) -> None:
-    from orchestrator.backends.kubernetes.deployments import deployed
-
     with told(), connected(context, namespace) as cluster:
-        found = deployed(cluster)
+        found = own_deployments(cluster, owner())
         if not found:
-            st.info(f"Nothing is deployed in the namespace {plain(cluster.namespace)}.")
+            whose = "Nothing" if owner() is None else "Nothing of yours"
+            st.info(f"{whose} is deployed in the namespace {plain(cluster.namespace)}.")
             return
         chosen = st.selectbox("Deployment", [each.name for each in found], key="deployed-name")
         _deployment(cluster, next((each for each in found if each.name == chosen), found[0]))
@@ -160,6 +169,7 @@ def _scale(namespace: str, name: str, nodes: dict[str, int]) -> None:
             return
     context = str(st.session_state.get("deployed-context", ""))
     with told(), connected(context, namespace) as cluster:
+        require_own(cluster, name, owner())
         for node, replicas in wanted.items():
             if replicas != nodes[node]:
                 scale(cluster, name, node, int(replicas))
@@ -181,6 +191,7 @@ def _undeploy(namespace: str, name: str) -> None:
         return
     context = str(st.session_state.get("deployed-context", ""))
     with told(), connected(context, namespace) as cluster:
+        require_own(cluster, name, owner())
         with st.spinner("Removing …"):
             undeploy(cluster, name, delete_results=delete_results, timeout_s=120.0)
         st.rerun()

@@ -22,11 +22,11 @@ from orchestrator.backends.kubernetes.errors import (
     ClusterError,
     FieldConflictError,
 )
+from orchestrator.backends.kubernetes.jobs import is_at_work
 from orchestrator.backends.kubernetes.objects import (
     Object,
     ObjectKey,
     in_order,
-    is_finished,
     key_of,
     labels_of,
     pod_template_of,
@@ -255,7 +255,7 @@ class Deployer:
                 error.status,
                 error.reason,
             ) from error
-        if not is_finished(before):
+        if is_at_work(self._cluster, before):
             raise ClusterError(
                 f"{key} is still at work, and a job cannot be changed: wait for its end, or "
                 f"`eoloom undeploy {self.name}` first",
@@ -282,14 +282,14 @@ class Deployer:
             key = key_of(found)
             if key[1:] in wanted:
                 continue
-            is_at_work = key.kind == "Job" and not is_finished(found)
-            if is_at_work and not self._stop_runs:
+            runs = key.kind == "Job" and is_at_work(self._cluster, found)
+            if runs and not self._stop_runs:
                 raise ClusterError(
                     f"{key} of an earlier deployment is still at work; wait for its end, or stop "
                     "it with --stop-run: what it has computed stays in the claim"
                 )
             action = Action.KEEP if is_kept(found) else Action.PRUNE
-            notes = ("it is still at work, and stopped by this (--stop-run)",) if is_at_work else ()
+            notes = ("it is still at work, and stopped by this (--stop-run)",) if runs else ()
             changes.append(Change(key, action, before=found, notes=notes))
         return changes
 
@@ -300,8 +300,7 @@ def members(cluster: Cluster, name: str, parent: Object | None) -> list[dict[str
     found: list[dict[str, Any]] = []
     for group_kind in sorted(group_kinds_of(parent)):
         resource = cluster.resource_of_group_kind(group_kind)
-        if resource.namespaced:
-            found += cluster.list(resource, labels=selector)[0]
+        found += cluster.list(resource, labels=selector)[0]
     return in_order(found)
 
 

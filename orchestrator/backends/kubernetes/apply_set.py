@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-from orchestrator.backends.kubernetes.objects import Object, ObjectKey
+from orchestrator.backends.kubernetes.objects import CLUSTER_KINDS, Object, ObjectKey
 from orchestrator.render import labels
 
 MEMBER_OF: Final = "applyset.kubernetes.io/part-of"
@@ -64,13 +64,14 @@ def group_kinds_of(parent: Object | None) -> set[str]:
 
 
 def as_member(an_object: Object, name: str, namespace: str) -> dict[str, Any]:
-    """Return an object as a member of a deployment, in its namespace."""
+    """Return an object as a member of a deployment, in its namespace if its kind has one."""
     metadata = an_object["metadata"]
+    place = {} if an_object["kind"] in CLUSTER_KINDS else {"namespace": namespace}
     return {
         **an_object,
         "metadata": {
             **metadata,
-            "namespace": namespace,
+            **place,
             "labels": {**(metadata.get("labels") or {}), MEMBER_OF: set_id(name, namespace)},
         },
     }

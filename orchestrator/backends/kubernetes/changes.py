@@ -60,7 +60,8 @@ class Change:
             return
         before, after = meaningful(self.before), meaningful(self.after)
         if self.key.kind == "Secret":
-            before, after = _masked(before, after), _masked(after, before)
+            shown = _masked(after, before, "(hidden)")
+            before, after = _masked(before, after, "(hidden, another one)"), shown
         yield from difflib.unified_diff(
             _lines(before),
             _lines(after),
@@ -104,17 +105,20 @@ def restricted_to(an_object: Any, like: Any) -> Any:
     return an_object
 
 
-def _masked(an_object: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def _masked(
+    an_object: Mapping[str, Any], other: Mapping[str, Any], different: str
+) -> dict[str, Any]:
     """Return a Secret whose values only say whether they differ from the other's."""
+    masked = dict(an_object)
     for part in ("data", "stringData"):
         values = an_object.get(part)
         if isinstance(values, dict):
             others = other.get(part) or {}
-            an_object[part] = {
-                key: "(unchanged)" if others.get(key) == value else "(hidden)"
+            masked[part] = {
+                key: "(unchanged)" if others.get(key) == value else different
                 for key, value in values.items()
             }
-    return an_object
+    return masked
 
 
 def _lines(an_object: Object) -> list[str]:

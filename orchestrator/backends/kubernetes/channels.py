@@ -43,12 +43,14 @@ def run_in_pod(
     try:
         while True:
             channel, data = _receive(connection)
+            if not data:
+                continue  # with an empty frame the cluster says that it is connected
             if channel == _STDOUT:
                 yield data
             elif channel == _STDERR:
                 said = (said + data)[-2000:]
             elif channel == _ERROR:
-                _check(json.loads(data or b"{}"), pod, said)
+                _check(json.loads(data), pod, said)
                 return
     finally:
         _end(connection)

@@ -124,7 +124,8 @@ def undeploy(
 ) -> Removal:
     """Remove a deployment and wait until all of it, its pods too, is gone.
 
-    The claim with the results is kept unless delete_results. tell: called with what is still
+    The claim with the results is kept unless delete_results, and so is a volume that was made for
+    it; what is in a volume of its own is never deleted. tell: called with what is still
     there, whenever that has changed. Raises DeploymentNotFoundError, ClusterError where something
     is still there after timeout_s, naming it and what holds it.
     """
@@ -137,7 +138,8 @@ def undeploy(
     for key in reversed(removed[1:]):
         cluster.delete(key, propagation="Foreground")
     if delete_results:
-        for each in kept:
+        # The claim goes first: a volume stays as long as it is claimed.
+        for each in reversed(kept):
             cluster.delete(key_of(each))
             removed.append(key_of(each))
         kept = []

@@ -20,6 +20,7 @@ _ORDER: Final = (
     "RoleBinding",
     "Secret",
     "ConfigMap",
+    "PersistentVolume",
     "PersistentVolumeClaim",
     "NetworkPolicy",
     "Service",
@@ -30,6 +31,9 @@ _ORDER: Final = (
     "Ingress",
     "Job",
 )
+
+CLUSTER_KINDS: Final = frozenset({"PersistentVolume"})
+"""Kinds of members that belong to no namespace."""
 
 WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "Job"})
 """Kinds that make pods."""

@@ -160,7 +160,7 @@ def pod_reasons(pod: Object, events: Sequence[Object] = (), last_words: str = ""
         return [Reason(node, _join("it was evicted from its node", status.get("message")))]
     reasons = list(_container_reasons(node, status, events, last_words))
     reasons += _scheduling_reasons(node, status)
-    if not reasons:
+    if not reasons and not _has_begun(status):
         reasons += _start_reasons(node, events)
     if not reasons and status.get("phase") == "Failed":
         reasons.append(Reason(node, _join("its pod failed", status.get("message")), False))
@@ -207,6 +207,15 @@ def _is_ready(status: Mapping[str, Any]) -> bool:
     )
 
 
+def _has_begun(status: Mapping[str, Any]) -> bool:
+    """Whether a container of the pod has run: then its volumes and its network are there."""
+    return any(
+        {"running", "terminated"} & set(container.get("state") or {})
+        for field in ("initContainerStatuses", "containerStatuses")
+        for container in status.get(field) or []
+    )
+
+
 def _container_reasons(
     node: str, status: Mapping[str, Any], events: Sequence[Object], last_words: str
 ) -> Iterator[Reason]:
@@ -246,11 +255,11 @@ def _pull_reason(
     events: Sequence[Object],
 ) -> Reason:
     image = str(container.get("image", ""))
-    # While it backs off, the container only says so; the cause is in the event before.
+    # While it backs off, the container only says so, and so do events; one of them has the cause.
     pulls = [
         str(event.get("message", ""))
         for event in _latest(events, {"Failed"})
-        if "pull" in str(event.get("message", "")).lower()
+        if str(event.get("message", "")).startswith("Failed to pull")
     ]
     words = next(iter(pulls), str(waiting.get("message") or ""))
     meaning, text = _matching(_PULL_CAUSES, words)

@@ -79,6 +79,9 @@ def external_objects(profile: Profile) -> frozenset[Reference]:
         found.add(Reference("PersistentVolumeClaim", profile.storage.claim))
     if profile.eodata is not None and profile.eodata.secret:
         found.add(Reference("Secret", profile.eodata.secret))
+    if profile.tls is not None:
+        secrets = (profile.tls.components, profile.tls.orchestrator)
+        found |= {Reference("Secret", name) for name in secrets if name}
     if profile.journal is not None:
         found.add(Reference("Secret", profile.journal.secret))
     if profile.placement.priority_class:

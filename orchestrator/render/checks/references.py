@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.render.checks.finding import (
     Finding,
@@ -13,6 +13,8 @@ from orchestrator.render.checks.finding import (
     namespace_of,
     pod_templates,
 )
+
+_WITHOUT_NAMESPACE: Final = {"PersistentVolume"}
 
 # Place of the reference, what it means, and the keys that this must have.
 _Found = tuple[str, Reference, tuple[str, ...]]
@@ -37,7 +39,9 @@ def check_references(
     found = [(t.item, named) for t in pod_templates(objects) for named in _of_pod(t)]
     found += [(item, named) for item in objects for named in _of_object(item)]
     for item, (place, reference, keys) in found:
-        here = reference._replace(namespace=reference.namespace or namespace_of(item))
+        is_everywhere = reference.kind in _WITHOUT_NAMESPACE
+        namespace = "" if is_everywhere else reference.namespace or namespace_of(item)
+        here = reference._replace(namespace=namespace)
         if here not in known:
             if reference not in external and here not in external:
                 told = f"there is no {reference.kind} {reference.name}"
@@ -114,6 +118,8 @@ def _of_object(item: dict[str, Any]) -> Iterator[_Found]:
                     Reference("ServiceAccount", subject["name"], namespace),
                     (),
                 )
+    if item["kind"] == "PersistentVolumeClaim" and item["spec"].get("volumeName"):
+        yield "spec.volumeName", Reference("PersistentVolume", item["spec"]["volumeName"]), ()
     if item["kind"] == "Ingress":
         for number, tls in enumerate(item["spec"].get("tls", ())):
             yield f"spec.tls[{number}]", Reference("Secret", tls["secretName"]), ()

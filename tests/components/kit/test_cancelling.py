@@ -29,8 +29,9 @@ class Slow(Sums):
 
     def count(self, number: Any, call: Call[Parameters]) -> Iterator[Any]:
         self.begun.set()
-        yield Number(value=1)
         try:
+            # The caller may be gone before this goes on.
+            yield Number(value=1)
             while not self.release.wait(0.01):
                 call.progress(1, 2)
         finally:

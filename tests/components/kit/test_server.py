@@ -1,5 +1,6 @@
 """Health, reflection, TLS, and what a server refuses to start with."""
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pydantic import ValidationError
 
+from components.kit.health import fault
 from components.kit.server import ComponentServer
 from components.kit.settings import ComponentSettings
 from protos.s2_preprocess.v1 import s2_preprocess_pb2
@@ -167,6 +169,26 @@ async def test_mutual_tls(tmp_path: Path, keys: Keys) -> None:
             "certificate_chain": keys.certificate.read_bytes(),
         }
         assert await call_over_tls(address, root_certificates=authority, **own) == 8
+
+
+async def test_health_is_answered_beside_tls_for_probes_that_speak_none(
+    tmp_path: Path, keys: Keys
+) -> None:
+    probed = f"unix:{tmp_path}/health.sock"
+    settings = keys.settings() | {"tls_client_ca_file": keys.authority, "health_address": probed}
+    async with (
+        listening(Sums(), tmp_path, **settings),
+        grpc.aio.insecure_channel(probed) as channel,
+    ):
+        check = health_pb2_grpc.HealthStub(channel).Check
+        assert (await check(health_pb2.HealthCheckRequest(), timeout=10)).status == SERVING
+        # Nothing else: whoever has no certificate must not be able to call the component.
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await Client(channel).double(Number(value=4), timeout=10)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        given = ComponentSettings(**settings)
+        assert await asyncio.to_thread(fault, given) == ""
+    assert "UNAVAILABLE" in await asyncio.to_thread(fault, given)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def by_name(items: Any) -> dict[tuple[str, str], Object]:
     return found
 
 
-@pytest.mark.parametrize("site", ["creodias", "kind", "claim"])
+@pytest.mark.parametrize("site", ["creodias", "kind", "claim", "bucket"])
 def test_an_overlay_is_what_is_rendered_for_the_site(
     site: str, make_graph: MakeGraph, creodias: Profile, tmp_path: Path
 ):
@@ -57,10 +57,19 @@ def test_an_overlay_is_what_is_rendered_for_the_site(
         "creodias": creodias,
         "kind": load_profile("kind", ["gpu.node_selector={}"]),
         "claim": load_profile("kind", ["storage.claim=ours", "name=claim", "gpu.node_selector={}"]),
+        "bucket": load_profile(
+            "kind",
+            [
+                "name=bucket",
+                "gpu.node_selector={}",
+                "storage.volume={driver: ru.yandex.s3.csi, handle: 'eo/{deployment}'}",
+                "tls={components: components-tls, orchestrator: orchestrator-tls}",
+            ],
+        ),
     }
     graph = make_graph(chart="viewer", clean={"replicas": 2, "resources": {"gpu": 1}})
     options = RenderOptions(namespace="eo")
-    files = export_kustomize(graph, [creodias, others["kind"], others["claim"]], options)
+    files = export_kustomize(graph, [*others.values()], options)
     write(files, tmp_path)
     found = build(tmp_path / "overlays" / site)
     run = next(
@@ -68,9 +77,10 @@ def test_an_overlay_is_what_is_rendered_for_the_site(
         for item in found
         if item["kind"] == "ConfigMap"
     )
-    wanted = render(graph, others[site], RenderOptions(run=run))
+    wanted = render(graph, others[site], RenderOptions(run=run, claim_namespace="eo"))
     for item in wanted:
-        item["metadata"]["namespace"] = "eo"
+        if item["kind"] != "PersistentVolume":
+            item["metadata"]["namespace"] = "eo"
     assert by_name(found) == by_name(wanted)
     assert not check(found, external=external_objects(others[site]))
 
