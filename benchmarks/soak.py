@@ -5,13 +5,16 @@
     python benchmarks/soak.py backpressure              a fast source and a slow sink, 1 MB messages
     python benchmarks/soak.py large                     messages of 100 MB
 
-Every run is a whole one: components as processes, journal, message log, results.
+Every run is a whole one: components as processes, journal, message log, results. Memory is what the
+system counts (RSS); beside it stands what of it is in use: bytes that the C library has given out,
+and blocks of Python. What grows in RSS alone is kept free by an allocator.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import sys
 import tempfile
@@ -89,6 +92,29 @@ def make_graph(registry: Registry, size: int, count: int, linger_s: float = 0.0)
     return compose(Pipeline.model_validate(document), registry)
 
 
+class _MallInfo2(ctypes.Structure):
+    """Of <malloc.h>."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def allocated_bytes() -> int:
+    """Return what the C library has given out and nobody has freed; 0 where it cannot tell."""
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+    except AttributeError:  # not glibc 2.33 or later
+        return 0
+    mallinfo2.restype = _MallInfo2
+    info = mallinfo2()
+    return int(info.uordblks + info.hblkhd)
+
+
 class Use:
     """Memory, open files and child processes of this process."""
 
@@ -96,14 +122,17 @@ class Use:
         gc.collect()
         process = psutil.Process()
         self.memory = process.memory_info().rss / MIB
+        self.allocated = allocated_bytes() / MIB
+        self.blocks = sys.getallocatedblocks()
         self.descriptors = process.num_fds()
         self.processes = len(process.children(recursive=True))
         self.tasks = len(asyncio.all_tasks())
 
     def __str__(self) -> str:
         return (
-            f"{self.memory:.1f} MiB, {self.descriptors} descriptors, {self.processes} child "
-            f"processes, {self.tasks} tasks"
+            f"{self.memory:.1f} MiB (in use: {self.allocated:.1f} MiB of the C library, "
+            f"{self.blocks} blocks of Python), {self.descriptors} descriptors, {self.processes} "
+            f"child processes, {self.tasks} tasks"
         )
 
 
@@ -145,7 +174,8 @@ async def together(registry: Registry, settings: OrchestratorSettings, count: in
         started = time.monotonic()
         await asyncio.gather(*(run_once(graph, settings) for _ in range(count)))
         seconds = time.monotonic() - started
-        print(f"round {number}, {count} runs at once: {seconds:.1f} s, left: {Use()}", flush=True)
+        left = Use()
+        print(f"round {number}, {count} runs at once: {seconds:.1f} s, left: {left}", flush=True)
 
 
 async def backpressure(registry: Registry, settings: OrchestratorSettings) -> None:
