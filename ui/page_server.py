@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ui.errors import EnvironmentFaultError, UiError
 from ui.page_settings import PageSettings
+from ui.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _STREAMLIT: Final = {
     "browser.gatherUsageStats": False,
     "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
     "client.toolbarMode": "viewer",
     "global.developmentMode": False,
     "server.fileWatcherType": "none",
@@ -49,6 +51,7 @@ def serve_page(
     if find_spec("streamlit") is None:
         raise UiError("the page needs more packages: pip install 'eoloom[ui]'")
     _check_host(host)
+    _check_journal()
     if workspace is not None:
         os.environ["EOLOOM_WORKSPACE"] = str(workspace)
     if runs_folder is not None:
@@ -83,6 +86,15 @@ def _check_host(host: str) -> None:
             f"{host} can be reached from other machines, and the page runs pipelines for whoever "
             "opens it; listen on 127.0.0.1, or set EOLOOM_PAGE_BEHIND_PROXY=true where a proxy "
             "signs people in"
+        )
+
+
+def _check_journal() -> None:
+    """Refuse a journal for all: behind a proxy every user has one of their own."""
+    if PageSettings().page_behind_proxy and load_settings().database_url:
+        raise EnvironmentFaultError(
+            "EOLOOM_DATABASE_URL: behind a proxy each user's runs have a journal in their own "
+            "folder; unset it for the page"
         )
 
 

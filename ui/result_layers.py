@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
-import numpy as np
-
 from ui.formatting import format_bytes
+from ui.map_layers import ItemLayers, MapLayer
 from ui.raster_facts import raster_facts
 from ui.raster_files import RasterNotReadableError
 from ui.result_bands import RasterBand, query_of, range_text
 from ui.result_classes import classes_of
-from ui.tiles import ramp_colours
+from ui.result_colours import NATURAL, composite_ranges, ramp_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ui.result_bands import LayerBand, Range
+    from ui.result_bands import Range
     from ui.result_classes import ShownClass
     from ui.result_items import ItemAsset, ItemView
 
@@ -30,53 +29,10 @@ MAX_VECTOR_BYTES: Final = 24 * 1024 * 1024
 _MAX_SINGLE_BANDS: Final = 16
 _RASTERS: Final = ("image/tiff", "image/jp2")
 _COMPOSITES: Final = (
-    ("natural colour", ("red", "green", "blue")),
+    ("natural colour", NATURAL),
     ("false colour, vegetation red", ("nir", "red", "green")),
 )
 _GAMMA: Final = 1.4
-_RAMP_STEPS: Final = 16
-
-
-@dataclass(frozen=True)
-class MapLayer:
-    """One layer. The names are those of the map's contract, `ui/canvas/src/map/types.ts`.
-
-    side: `image` for what lies below, `overlay` for what lies above. bounds: west, south, east,
-    north. legend: how to read it. path, band: the first that it is drawn from.
-    """
-
-    id: str
-    kind: str
-    title: str
-    group: str
-    url: str
-    side: str = "overlay"
-    valueUrl: str = ""  # noqa: N815 - as in JavaScript
-    bands: tuple[LayerBand, ...] = ()
-    path: str = ""
-    band: int = 1
-    legend: Mapping[str, Any] = field(default_factory=dict)
-    bounds: tuple[float, float, float, float] | None = None
-    maxZoom: int = 18  # noqa: N815
-    visible: bool = False
-    opacity: float = 1.0
-
-
-@dataclass(frozen=True)
-class ItemLayers:
-    """The layers of an item from the lowest to the topmost. notes: what cannot be shown, and why.
-
-    left, right: the ids of the two layers that are compared first; empty where there are no two.
-    """
-
-    layers: tuple[MapLayer, ...]
-    notes: tuple[str, ...]
-    left: str = ""
-    right: str = ""
-
-    def as_data(self) -> list[dict[str, Any]]:
-        """Return the layers for the map."""
-        return [asdict(layer) for layer in self.layers]
 
 
 def layers_of(folder: Path, item: ItemView, parents: Iterable[ItemView]) -> ItemLayers:
@@ -86,19 +42,6 @@ def layers_of(folder: Path, item: ItemView, parents: Iterable[ItemView]) -> Item
         builder.add_images(parent)
     builder.add_item(item)
     return builder.finished()
-
-
-def map_bounds(layers: Iterable[MapLayer], item: ItemView) -> list[float] | None:
-    """Return west, south, east, north of the layers, else of the item; None where it has none."""
-    boxes = [layer.bounds for layer in layers if layer.bounds is not None]
-    if boxes:
-        west, south, east, north = zip(*boxes, strict=True)
-        return [min(west), min(south), max(east), max(north)]
-    box = item.document.get("bbox")
-    if isinstance(box, list) and len(box) == 6:
-        box = [*box[:2], *box[3:5]]
-    is_box = isinstance(box, list) and len(box) == 4
-    return box if is_box and all(isinstance(edge, int | float) for edge in box or ()) else None
 
 
 class _Layers:
@@ -198,7 +141,7 @@ class _Layers:
         ranges: dict[tuple[str, ...], list[Range]] = {}
         for names, groups in alike.items():
             try:
-                ranges[names] = self._composite_ranges(names, groups)
+                ranges[names] = composite_ranges(self._folder, names, groups)
             except RasterNotReadableError as error:
                 self._notes.append(str(error))
         for layer, sources in self._images:
@@ -207,15 +150,6 @@ class _Layers:
                 yield layer
             elif names in ranges:
                 yield self._coloured(layer, sources, ranges[names])
-
-    def _composite_ranges(
-        self, names: tuple[str, ...], groups: Sequence[Sequence[RasterBand]]
-    ) -> list[Range]:
-        each = [self._range(same, 1) for same in zip(*groups, strict=True)]
-        if names != _COMPOSITES[0][1]:
-            return each
-        # Natural colours need one range: an own one for each band would make grey of all land.
-        return [(min(low for low, _ in each), max(high for _, high in each))] * len(each)
 
     def _coloured(
         self, layer: MapLayer, sources: Sequence[RasterBand], ranges: Sequence[Range]
@@ -227,37 +161,20 @@ class _Layers:
             legend={"kind": "composite", "bands": [source.name for source in sources]},
         )
 
-    def _range(self, sources: Sequence[RasterBand], rare: float) -> Range:
-        """Return the range of the sources' values, without the rarest at both ends (percent)."""
-        values = np.concatenate([source.physical(self._folder) for source in sources])
-        if not values.size:
-            return 0.0, 1.0
-        least, most = np.percentile(values, [rare, 100 - rare])
-        if all("reflectance" in source.asset.roles for source in sources):
-            # A few clouds, ten times as bright as the land, would leave it dark.
-            clear = np.percentile(values, 94)
-            most = min(most, clear + 0.25 * (clear - least))
-        return float(least), float(most if most > least else least + 1)
-
     def _single(self, item: ItemView, source: RasterBand, side: str) -> MapLayer:
         """Return one band with a colour ramp."""
-        low, high = self._range([source], 2)
-        ramp = "gray" if source.common_name or "reflectance" in source.asset.roles else "viridis"
-        if source.unit == "°":
-            ramp, low, high = "twilight", 0.0, 360.0
-        elif ramp == "viridis" and low < 0 < high and min(-low, high) > 0.1 * max(-low, high):
-            ramp, low, high = "rdbu_r", -max(-low, high), max(-low, high)
-        colours = ramp_colours(ramp)[np.linspace(0, 255, _RAMP_STEPS).astype(int), :3]
+        colouring = ramp_of(self._folder, source)
         layer = self._layer(item, (source,), self._single_title(source), side)
-        query = {"range": range_text([source], [(low, high)]), "ramp": ramp}
+        shown = [(colouring.low, colouring.high)]
+        query = {"range": range_text([source], shown), "ramp": colouring.name}
         return replace(
             layer,
             url=self._url((source,), query),
             legend={
                 "kind": "ramp",
-                "colours": [f"#{bytes(colour).hex()}" for colour in colours],
-                "low": low,
-                "high": high,
+                "colours": colouring.colours,
+                "low": colouring.low,
+                "high": colouring.high,
                 "unit": source.layer_band.unit,
             },
         )

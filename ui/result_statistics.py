@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ui.map_layers import MapLayer
     from ui.result_items import ItemAsset
-    from ui.result_layers import MapLayer
 
 BINS: Final = 60
 

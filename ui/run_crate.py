@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from orchestrator.embedded import load_run
 from orchestrator.engine.run import State
@@ -12,19 +13,26 @@ from orchestrator.provenance.account import read_account
 from orchestrator.provenance.crate_options import CrateOptions
 from ui.drawing import draw_graph
 from ui.figure_files import figure_bytes
-from ui.page_settings import PageSettings
 from ui.picture import make_picture
-from ui.registry import find_components
 from ui.run_view import state_of
-from ui.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from composer.registry import Registry
+    from orchestrator.settings import OrchestratorSettings
+
 _CHUNK_BYTES: Final = 1024 * 1024
 
 
-def crate_chunks(run: str, *, with_data: bool) -> Iterator[bytes]:
+def crate_address(run: str, *, with_data: bool) -> str:
+    """Return where the page gives the crate of a run, relative to the page."""
+    return f"crates/{quote(run)}.zip" + ("" if with_data else "?data=0")
+
+
+def crate_chunks(
+    run: str, registry: Registry, settings: OrchestratorSettings, *, with_data: bool
+) -> Iterator[bytes]:
     """Return the crate of a run as chunks of a zip file.
 
     Raises PermanentError while the run goes on, RunNotFoundError, PipelineError where a component
@@ -35,8 +43,7 @@ def crate_chunks(run: str, *, with_data: bool) -> Iterator[bytes]:
     except ModuleNotFoundError as error:
         raise missing_extra("an RO-Crate", "provenance") from error
 
-    registry = find_components(PageSettings().components_folders)
-    record, graph, events = load_run(run, registry, load_settings())
+    record, graph, events = load_run(run, registry, settings)
     if state_of(record) == State.RUNNING:
         raise PermanentError(f"run {record.id} has not ended; its crate can be made then")
     drawing = draw_graph(graph)

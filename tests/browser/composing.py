@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from playwright.sync_api import BrowserContext, FilePayload, Locator, Page, expect
@@ -144,12 +145,30 @@ class Composing:
         expect(self.problems).to_contain_text("can run")
 
     def upload(self, name: str, content: bytes) -> None:
-        """Give a file to the dialog of `Open`."""
-        if self.page.get_by_role("dialog").count() == 0:
+        """Give a file to the dialog of `Open`, instead of those that are there."""
+        self.upload_all({name: content})
+
+    def upload_all(self, files: Mapping[str, bytes]) -> None:
+        """Give several files at once, instead of those that are there."""
+        dialog = self.page.get_by_role("dialog")
+        if dialog.count() == 0:
             self.button("Open").click()
             self.page.get_by_role("tab", name="File").click()
-        file = FilePayload(name=name, mimeType="application/octet-stream", buffer=content)
-        self.page.locator('input[type="file"]').set_input_files(file)
+        removing = dialog.get_by_role("button", name="Remove")
+        while removing.count():
+            count = removing.count()
+            removing.first.click()
+            expect(removing).to_have_count(count - 1)
+        self.add_files(files)
+
+    def add_files(self, files: Mapping[str, bytes]) -> None:
+        """Give further files to the dialog of `Open`."""
+        self.page.locator('input[type="file"]').set_input_files(
+            [
+                FilePayload(name=name, mimeType="application/octet-stream", buffer=content)
+                for name, content in files.items()
+            ]
+        )
 
     def open_example(self, title: str) -> None:
         """Open one of the examples."""

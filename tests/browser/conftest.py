@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from tests.browser.browsing import Browsing
 from tests.browser.composing import Composing
 from tests.browser.served import Served
 from tests.composer.fakes import CHARTS, Shelf
@@ -35,6 +36,7 @@ _TIMEOUT_MS = 20_000
 
 NewContext = Callable[..., BrowserContext]
 OpenDocument = Callable[..., Composing]
+OpenPage = Callable[[str], Browsing]
 
 
 @pytest.fixture(scope="package")
@@ -66,6 +68,15 @@ def served(tmp_path_factory: pytest.TempPathFactory, components: Path) -> Iterat
     page.stop()
 
 
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, components: Path) -> Iterator[Served]:
+    """The page of the tests of one module, with its own runs and components."""
+    served = Served(tmp_path_factory.mktemp("page"), components)
+    served.start()
+    yield served
+    served.stop()
+
+
 @pytest.fixture
 def own_served(tmp_path: Path, components: Path) -> Iterator[Served]:
     """A page of one test, which may kill it and change its components."""
@@ -91,6 +102,20 @@ def new_context(browser: Browser) -> Iterator[NewContext]:
     yield make
     for context in made:
         context.close()
+
+
+@pytest.fixture
+def open_page(page: Served, new_context: NewContext) -> Iterator[OpenPage]:
+    """Open a tab of the module's page, such as `runs`; none may have had an error of JavaScript."""
+    tabs: list[Browsing] = []
+
+    def opened(path: str) -> Browsing:
+        tabs.append(Browsing.open(new_context(), page.url, path))
+        return tabs[-1]
+
+    yield opened
+    for tab in tabs:
+        tab.assert_no_errors()
 
 
 @pytest.fixture

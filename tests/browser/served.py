@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 STARTS_WITHIN_S = 90
@@ -22,6 +22,8 @@ class Served:
     folder: Path
     components: Path | None = None
     port: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
+    """Variables of the environment."""
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,6 +53,7 @@ class Served:
         environment["XDG_DATA_HOME"] = str(self.folder / "data-home")
         if self.components is not None:
             environment["EOLOOM_COMPONENTS_PATH"] = str(self.components)
+        environment |= self.settings
         options = ["--port", str(self.port), "--no-browser"]
         folders = ["--workspace", str(self.workspace), "--runs-folder", str(self.runs)]
         with self.log.open("ab") as log:

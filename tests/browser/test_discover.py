@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.browsing import Browsing
 from tests.browser.composing import Composing
-from tests.browser.conftest import NewContext
+from tests.browser.conftest import OpenPage
 from tests.browser.served import Served
-
-Open = Callable[[str], Browsing]
 
 PROTO = """syntax = "proto3";
 
@@ -27,28 +22,7 @@ service Segmenter {
 """
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory, components: Path) -> Iterator[Served]:
-    served = Served(tmp_path_factory.mktemp("discover-page"), components)
-    served.start()
-    yield served
-    served.stop()
-
-
-@pytest.fixture
-def open_page(page: Served, new_context: NewContext) -> Iterator[Open]:
-    tabs: list[Browsing] = []
-
-    def opened(path: str) -> Browsing:
-        tabs.append(Browsing.open(new_context(), page.url, path))
-        return tabs[-1]
-
-    yield opened
-    for tab in tabs:
-        tab.assert_no_errors()
-
-
-def test_components_are_found_by_words_and_kind(open_page: Open) -> None:
+def test_components_are_found_by_words_and_kind(open_page: OpenPage) -> None:
     tab = open_page("discover")
     expect(tab.page.get_by_role("link", name="Sentinel-2 pre-processing")).to_be_visible()
     tab.assert_accessible()
@@ -63,7 +37,7 @@ def test_components_are_found_by_words_and_kind(open_page: Open) -> None:
     expect(tab.page.get_by_role("link", name="Sentinel-2 change detection")).to_have_count(0)
 
 
-def test_one_component_shows_its_contract_and_begins_a_pipeline(open_page: Open) -> None:
+def test_one_component_shows_its_contract_and_begins_a_pipeline(open_page: OpenPage) -> None:
     tab = open_page("discover?component=s2-change")
     drawing = tab.page.get_by_role("img", name="The operations of Sentinel-2 change detection")
     expect(drawing).to_be_visible()
@@ -83,12 +57,12 @@ def test_one_component_shows_its_contract_and_begins_a_pipeline(open_page: Open)
     expect(canvas.node("s2-change")).to_be_visible()
 
 
-def test_an_unknown_component_is_a_message(open_page: Open) -> None:
+def test_an_unknown_component_is_a_message(open_page: OpenPage) -> None:
     tab = open_page("discover?component=s2-chance")
     expect(tab.page.get_by_role("alert")).to_contain_text("did you mean 's2-change'")
 
 
-def test_a_bad_contract_is_named_with_its_line(open_page: Open) -> None:
+def test_a_bad_contract_is_named_with_its_line(open_page: OpenPage) -> None:
     tab = open_page("discover")
     tab.button("Onboard a component").click()
     tab.dialog.get_by_role("button", name="Onboard", exact=True).click()
@@ -103,7 +77,7 @@ def test_a_bad_contract_is_named_with_its_line(open_page: Open) -> None:
 
 
 def test_an_image_is_onboarded_and_dragged_onto_the_canvas(
-    page: Served, open_page: Open, tmp_path: Path
+    page: Served, open_page: OpenPage, tmp_path: Path
 ) -> None:
     file = tmp_path / "model.proto"
     file.write_text(PROTO)

@@ -19,6 +19,7 @@ from tests.browser.composing import Composing
 from tests.browser.conftest import NewContext, OpenDocument
 from tests.browser.documents import chain
 from tests.browser.served import Served
+from tests.composer.solutions import game
 from tests.data import ROOT
 from ui.workspace import Workspace
 
@@ -49,6 +50,46 @@ def test_a_solution_is_opened_changed_and_exported_again(composing: Composing) -
     assert any("cloud-free" in name for name in names), names
 
 
+def test_a_blueprint_is_opened_with_its_contracts_and_saved_as_one_again(
+    composing: Composing,
+) -> None:
+    blueprint, dockerinfo, protos = game()
+    composing.upload("blueprint.json", blueprint.encode())
+    dialog = composing.page.get_by_role("dialog")
+    # It says what is missing, and takes it beside what is there.
+    expect(dialog.get_by_role("alert")).to_contain_text("there is no contract of Board1, Judge1")
+    contracts = {name: text.encode() for name, text in protos.items()}
+    composing.add_files({"dockerinfo.json": dockerinfo.encode(), **contracts})
+    dialog.get_by_role("button", name="Open ").click()
+    expect(composing.nodes).to_have_count(3)
+    expect(composing.links).to_have_count(4)
+    composing.expect_stored()
+    composing.rename("judge1", "referee")
+    composing.expect_runnable()
+    composing.button("More").click()
+    composing.page.get_by_role("tab", name="Export").click()
+    composing.page.get_by_role("combobox", name="Other formats").click()
+    composing.page.get_by_role("option", name="blueprint.json").click()
+    composing.button("Export").click()
+    with composing.page.expect_download() as download:
+        composing.button("Download").click()
+    content = download.value.path().read_bytes()
+    assert "referee" in {node["container_name"] for node in json.loads(content)["nodes"]}
+    composing.page.keyboard.press("Escape")
+    # What the page has written opens alone, because it carries its components.
+    composing.upload("again.json", content)
+    dialog.get_by_role("button", name="Open ").click()
+    expect(composing.node("referee")).to_be_visible()
+    expect(composing.links).to_have_count(4)
+
+
+def test_several_pipelines_at_once_are_not_opened(composing: Composing) -> None:
+    file = yaml.safe_dump(chain()).encode()
+    composing.upload_all({"one.yaml": file, "other.yaml": file})
+    alert = composing.page.get_by_role("dialog").get_by_role("alert")
+    expect(alert).to_contain_text("one.yaml is a whole pipeline")
+
+
 def test_a_pipeline_file_is_exported_as_it_is_drawn(open_document: OpenDocument) -> None:
     tab = open_document(chain())
     tab.expect_runnable()
@@ -63,7 +104,11 @@ def test_a_pipeline_file_is_exported_as_it_is_drawn(open_document: OpenDocument)
 
 @pytest.mark.parametrize(
     ("format_", "suffix"),
-    [("blueprint.json of AI4Experiments", ".json"), ("docker-compose", ".zip")],
+    [
+        ("blueprint.json of AI4Experiments", ".json"),
+        ("docker-compose", ".zip"),
+        ("Kubernetes, as a kustomize folder", "-kustomize.zip"),
+    ],
 )
 def test_other_formats_are_downloaded(composing: Composing, format_: str, suffix: str) -> None:
     composing.open_example("Change between two simulated")

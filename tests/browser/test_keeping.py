@@ -14,6 +14,12 @@ from tests.browser.documents import chain
 from tests.browser.served import Served
 from ui.workspace import Workspace
 
+# What stands above the page: it has no server by then that could say anything.
+SAYS_NO_CONNECTION = """() => {
+  const banner = getComputedStyle(document.querySelector(".stApp"), "::before");
+  return banner.content.includes("No connection to EO Loom") && banner.opacity === "1";
+}"""
+
 
 def test_a_reload_in_the_middle_loses_nothing(open_document: OpenDocument) -> None:
     tab = open_document(chain())
@@ -30,6 +36,8 @@ def test_a_killed_server_loses_nothing(own_served: Served, new_context: NewConte
     tab.drag_in("fake-scenes", 150, 150)
     tab.expect_stored()
     own_served.kill()
+    tab.page.wait_for_function(SAYS_NO_CONNECTION)
+    tab.page.get_by_role("dialog").get_by_role("button", name="Close").click()  # Streamlit's own
     tab.drag_in("fake-clean", 450, 150)
     tab.draw(
         tab.port("fake-scenes", "output", "generate"), tab.port("fake-clean", "input", "prepare")
@@ -133,7 +141,7 @@ def test_a_draft_that_there_is_not_begins_an_empty_one(
 ) -> None:
     tab = Composing.open(new_context(), f"{served.url}/?draft={draft}")
     expect(tab.nodes).to_have_count(0)
-    expect(tab.problems).to_contain_text("Drag a component")
+    expect(tab.problems).to_contain_text("drag a component onto the canvas")
     tab.assert_no_errors()
 
 

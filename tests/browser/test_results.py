@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,37 +20,14 @@ from scipy.ndimage import binary_erosion
 
 from orchestrator.journal import Journal, RunRecord
 from tests.browser.browsing import Browsing
-from tests.browser.conftest import NewContext
+from tests.browser.conftest import OpenPage
 from tests.browser.mapping import Mapping
 from tests.browser.served import Served
 from tests.data import ROOT
 
-Open = Callable[[str], Browsing]
-
 KINDS = "/classes/1"
 COLOURS = {1: (213, 94, 0), 2: (0, 114, 178)}
 """Of `classes.tif`, as s2-change writes them."""
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory, components: Path) -> Iterator[Served]:
-    served = Served(tmp_path_factory.mktemp("results-page"), components)
-    served.start()
-    yield served
-    served.stop()
-
-
-@pytest.fixture
-def open_page(page: Served, new_context: NewContext) -> Iterator[Open]:
-    tabs: list[Browsing] = []
-
-    def opened(path: str) -> Browsing:
-        tabs.append(Browsing.open(new_context(accept_downloads=True), page.url, path))
-        return tabs[-1]
-
-    yield opened
-    for tab in tabs:
-        tab.assert_no_errors()
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +63,7 @@ def on_map(tab: Browsing) -> Mapping:
     return shown
 
 
-def test_changes_are_drawn_where_the_raster_has_them(demo: Path, open_page: Open) -> None:
+def test_changes_are_drawn_where_the_raster_has_them(demo: Path, open_page: OpenPage) -> None:
     shown = on_map(open_page(f"results?run={demo.name}"))
     shown.layer("Changed areas").uncheck()
     for value, colour in COLOURS.items():
@@ -99,7 +75,7 @@ def test_changes_are_drawn_where_the_raster_has_them(demo: Path, open_page: Open
     expect(shown.frame.locator(".classes")).to_contain_text("vegetation loss")
 
 
-def test_layers_are_switched_and_made_transparent(demo: Path, open_page: Open) -> None:
+def test_layers_are_switched_and_made_transparent(demo: Path, open_page: OpenPage) -> None:
     shown = on_map(open_page(f"results?run={demo.name}"))
     shown.layer("Changed areas").uncheck()
     place = inner_place(demo, 2)
@@ -116,7 +92,7 @@ def test_layers_are_switched_and_made_transparent(demo: Path, open_page: Open) -
     expect(shown.frame.locator(".ramp")).to_be_visible()
 
 
-def test_the_slider_shows_before_and_after(demo: Path, open_page: Open) -> None:
+def test_the_slider_shows_before_and_after(demo: Path, open_page: OpenPage) -> None:
     shown = on_map(open_page(f"results?run={demo.name}"))
     shown.layer("Changed areas").uncheck()
     shown.layer("Kinds").uncheck()
@@ -145,7 +121,9 @@ def test_the_slider_shows_before_and_after(demo: Path, open_page: Open) -> None:
     expect(shown.slider).to_have_attribute("aria-valuenow", "75")
 
 
-def test_an_outline_tells_its_properties_and_the_cursor_values(demo: Path, open_page: Open) -> None:
+def test_an_outline_tells_its_properties_and_the_cursor_values(
+    demo: Path, open_page: OpenPage
+) -> None:
     shown = on_map(open_page(f"results?run={demo.name}"))
     x, y = shown.place(KINDS, *inner_place(demo, 1))
     shown.page.mouse.move(x, y, steps=3)
@@ -157,7 +135,7 @@ def test_an_outline_tells_its_properties_and_the_cursor_values(demo: Path, open_
 
 
 def test_sections_tell_the_numbers_where_it_came_from_and_its_files(
-    demo: Path, open_page: Open, tmp_path: Path
+    demo: Path, open_page: OpenPage, tmp_path: Path
 ) -> None:
     tab = open_page(f"results?run={demo.name}")
     shown = on_map(tab)
@@ -185,7 +163,7 @@ def test_sections_tell_the_numbers_where_it_came_from_and_its_files(
     expect(shown.frame).to_be_visible()
 
 
-def test_steps_on_the_way_are_shown_when_asked_for(demo: Path, open_page: Open) -> None:
+def test_steps_on_the_way_are_shown_when_asked_for(demo: Path, open_page: OpenPage) -> None:
     tab = open_page(f"results?run={demo.name}")
     on_map(tab)
     expect(tab.main).to_contain_text("Item (1 item)")
@@ -193,7 +171,7 @@ def test_steps_on_the_way_are_shown_when_asked_for(demo: Path, open_page: Open) 
     expect(tab.main).to_contain_text("Item (5 items)")
 
 
-def test_a_raster_that_has_gone_is_told_of(demo: Path, page: Served, open_page: Open) -> None:
+def test_a_raster_that_has_gone_is_told_of(demo: Path, page: Served, open_page: OpenPage) -> None:
     tab = open_page(f"results?run={demo.name}")
     on_map(tab)
     mask = change_folder(demo) / "mask.tif"
@@ -205,7 +183,7 @@ def test_a_raster_that_has_gone_is_told_of(demo: Path, page: Served, open_page: 
         hidden.rename(mask)
 
 
-def test_a_run_that_failed_says_so(demo: Path, page: Served, open_page: Open) -> None:
+def test_a_run_that_failed_says_so(demo: Path, page: Served, open_page: OpenPage) -> None:
     folder = page.runs / "broken-1"
     folder.mkdir()
     journal = Journal("", page.runs)
@@ -221,12 +199,12 @@ def _ended(record: RunRecord, state: str, message: str) -> RunRecord:
     return replace(record, state=state, message=message, ended=record.started)
 
 
-def test_a_run_that_there_is_not_is_told_of(demo: Path, open_page: Open) -> None:
+def test_a_run_that_there_is_not_is_told_of(demo: Path, open_page: OpenPage) -> None:
     tab = open_page("results?run=nothing")
     expect(tab.main).to_contain_text("there is no run")
 
 
-def test_the_page_is_accessible(demo: Path, open_page: Open) -> None:
+def test_the_page_is_accessible(demo: Path, open_page: OpenPage) -> None:
     tab = open_page(f"results?run={demo.name}")
     on_map(tab)
     tab.assert_accessible()

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,36 +20,13 @@ from playwright.sync_api import expect
 
 from orchestrator.journal import Journal, RunRecord
 from orchestrator.settings import JOURNAL_FILE
-from tests.browser.browsing import Browsing
-from tests.browser.conftest import NewContext
+from tests.browser.conftest import OpenPage
 from tests.browser.served import Served
 
-Open = Callable[[str], Browsing]
 Begin = Callable[..., str]
 
 WITHIN_MS = 60_000
 MANY = 5_000
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory, components: Path) -> Iterator[Served]:
-    served = Served(tmp_path_factory.mktemp("runs-page"), components)
-    served.start()
-    yield served
-    served.stop()
-
-
-@pytest.fixture
-def open_page(page: Served, new_context: NewContext) -> Iterator[Open]:
-    tabs: list[Browsing] = []
-
-    def opened(path: str) -> Browsing:
-        tabs.append(Browsing.open(new_context(), page.url, path))
-        return tabs[-1]
-
-    yield opened
-    for tab in tabs:
-        tab.assert_no_errors()
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +92,7 @@ def wait_for_state(page: Served, run: str, *states: str) -> None:
             time.sleep(0.1)
 
 
-def test_without_runs_the_page_says_how_to_begin(open_page: Open) -> None:
+def test_without_runs_the_page_says_how_to_begin(open_page: OpenPage) -> None:
     tab = open_page("runs")
     expect(tab.main).to_contain_text("There are no runs yet")
     tab.go("runs?run=nothing")
@@ -122,7 +100,7 @@ def test_without_runs_the_page_says_how_to_begin(open_page: Open) -> None:
 
 
 def test_a_failed_run_shows_why_and_the_log_of_its_node(
-    page: Served, begin: Begin, open_page: Open
+    page: Served, begin: Begin, open_page: OpenPage
 ) -> None:
     run = begin("broken", {"params": {"fail_at": 2}})
     wait_for_state(page, run, "failed")
@@ -146,26 +124,65 @@ def test_a_failed_run_shows_why_and_the_log_of_its_node(
     expect(tab.text("pipeline file")).to_contain_text("fail_at: 2")
 
 
-def test_a_run_is_followed_stopped_and_resumed(page: Served, begin: Begin, open_page: Open) -> None:
-    run = begin("slow", {}, count=24, delay_s=0.5)
+def test_a_run_is_followed_stopped_and_resumed(
+    page: Served, begin: Begin, open_page: OpenPage
+) -> None:
+    run = begin("slow", {}, count=60, delay_s=0.5)
     tab = open_page(f"runs?run={run}")
     expect(tab.main).to_contain_text("running")
     state = tab.page.locator('[data-id="scenes"] .run-state')
     expect(state).to_contain_text(re.compile(r"working\s*\d+ out"), timeout=WITHIN_MS)
     expect(tab.page.get_by_role("row", name=re.compile("scenes"))).to_contain_text("/s")
     tab.button("Stop").click()
+    # At once: what is drawn in that moment must not move the button away from below the cursor.
+    tab.button("Resume").click(timeout=WITHIN_MS)
+    expect(tab.button("Stop")).to_be_visible(timeout=WITHIN_MS)
+    tab.button("Stop").click()
     expect(tab.main).to_contain_text("cancelled", timeout=WITHIN_MS)
     expect(tab.main).to_contain_text(re.compile(r"Processor time\s*\d+\.\d s"))
-    tab.page.wait_for_timeout(1500)  # the page is drawn anew when it stops asking
     tab.button("Resume").click()
     expect(tab.button("Stop")).to_be_visible(timeout=WITHIN_MS)
     expect(tab.main).to_contain_text("succeeded", timeout=WITHIN_MS)
     expect(tab.page.locator('[data-id="change"] .run-done')).to_be_visible()
     with contextlib.closing(Journal("", page.runs)) as journal:
-        assert journal.run(run).operations["scenes.generate"]["answered"] == 24
+        assert journal.run(run).operations["scenes.generate"]["answered"] == 60
 
 
-def test_dead_letters_are_tried_again(page: Served, begin: Begin, open_page: Open) -> None:
+def test_the_last_run_is_shown_as_it_ended(page: Served, begin: Begin, open_page: OpenPage) -> None:
+    run = begin("latest", {})
+    wait_for_state(page, run, "succeeded")
+    tab = open_page("runs?run=last")
+    expect(tab.page.locator('[data-id="change"] .run-done')).to_be_visible()
+    expect(tab.page.get_by_role("row", name=re.compile("change"))).to_contain_text("done")
+    expect(tab.page).to_have_url(re.compile(f"run={run}$"))
+
+
+def test_a_run_is_downloaded_as_a_crate(
+    page: Served, begin: Begin, open_page: OpenPage, tmp_path: Path
+) -> None:
+    run = begin("archived", {})
+    wait_for_state(page, run, "succeeded")
+    tab = open_page(f"runs?run={run}")
+    sizes = {}
+    for with_data in (True, False):
+        tab.button("RO-Crate").click()
+        if not with_data:
+            tab.dialog.get_by_text("With the files of the results").click()
+        link = tab.dialog.get_by_role("link", name="Download")
+        expect(link).to_have_attribute("href", re.compile("zip$" if with_data else "data=0$"))
+        with tab.page.expect_download() as begun:
+            link.click()
+        assert begun.value.suggested_filename == f"{run}-crate.zip"
+        begun.value.save_as(tmp_path / "crate.zip")
+        with zipfile.ZipFile(tmp_path / "crate.zip") as crate:
+            assert "ro-crate-metadata.json" in crate.namelist()
+            sizes[with_data] = len(crate.namelist())
+        tab.page.keyboard.press("Escape")
+        expect(tab.dialog).to_have_count(0)
+    assert sizes[True] > sizes[False]
+
+
+def test_dead_letters_are_tried_again(page: Served, begin: Begin, open_page: OpenPage) -> None:
     obstacle = page.folder / "obstacle"
     obstacle.touch()
     clean = {"params": {"fail_while": str(obstacle)}, "on_error": "skip"}
@@ -179,7 +196,7 @@ def test_dead_letters_are_tried_again(page: Served, begin: Begin, open_page: Ope
     expect(tab.main).to_contain_text("have been answered since", timeout=WITHIN_MS)
 
 
-def test_a_run_that_cannot_go_on_says_why(page: Served, begin: Begin, open_page: Open) -> None:
+def test_a_run_that_cannot_go_on_says_why(page: Served, begin: Begin, open_page: OpenPage) -> None:
     run = begin("gone", {"params": {"fail_at": 1}})
     wait_for_state(page, run, "failed")
     (page.runs / run / "messages.log").unlink()
@@ -188,7 +205,7 @@ def test_a_run_that_cannot_go_on_says_why(page: Served, begin: Begin, open_page:
     expect(tab.main).to_contain_text("kept no messages", timeout=WITHIN_MS)
 
 
-def test_five_thousand_runs_are_quick(page: Served, open_page: Open) -> None:
+def test_five_thousand_runs_are_quick(page: Served, open_page: OpenPage) -> None:
     fill(page.runs)
     tab = open_page("runs")
     expect(tab.main).to_contain_text(re.compile(r"1 to 20 of 5,0\d\d runs"))

@@ -28,6 +28,16 @@ def test_a_port_that_is_taken_is_named(eoloom: Invoke) -> None:
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in result.output
 
 
+def test_behind_a_proxy_there_is_no_journal_for_all(
+    eoloom: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EOLOOM_PAGE_BEHIND_PROXY", "true")
+    monkeypatch.setenv("EOLOOM_DATABASE_URL", "sqlite:///all.sqlite")
+    result = eoloom("ui", "--no-browser", "--port", "0")
+    assert result.exit_code != 0
+    assert "EOLOOM_DATABASE_URL: behind a proxy" in result.output
+
+
 @pytest.mark.parametrize(
     ("name", "status"),
     [

@@ -13,8 +13,9 @@ import pytest
 from orchestrator.result_files import read_result
 from tests.ui import rasters
 from tests.ui.rasters import RUN, write_raster
+from ui.map_layers import ItemLayers, MapLayer, map_bounds
 from ui.result_items import ItemView, read_item, read_parents
-from ui.result_layers import ItemLayers, MapLayer, layers_of, map_bounds
+from ui.result_layers import layers_of
 from ui.result_statistics import histogram, statistics_of
 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"

@@ -29,6 +29,7 @@ from ui.tiles import (
     read_values,
     render_tile,
 )
+from ui.user_folders import folder_name
 
 GRID = morecantile.tms.get("WebMercatorQuad")
 ZOOM = 15
@@ -47,13 +48,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def forget_settings() -> None:
+    answers.page_settings.cache_clear()
+    answers.settings.cache_clear()
+
+
 @pytest.fixture
 def client(run: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setenv("EOLOOM_RUNS_FOLDER", str(run.parent))
-    answers.runs_folder.cache_clear()
+    forget_settings()
     with TestClient(Starlette(routes=[*tiles.ROUTES, *run_files.ROUTES])) as opened:
         yield opened
-    answers.runs_folder.cache_clear()
+    forget_settings()
 
 
 def place(row: int, column: int) -> tuple[float, float]:
@@ -312,6 +318,24 @@ def test_files_are_given_whole_and_in_parts(client: TestClient, run: Path) -> No
     assert answer.headers["content-disposition"] == 'attachment; filename="classes.tif"'
     part = client.get(f"/files/{RUN}/{CLASSES}", headers={"Range": "bytes=4-11"})
     assert (part.status_code, part.content) == (206, content[4:12])
+
+
+def test_behind_a_proxy_everybody_gets_their_own_runs_only(
+    client: TestClient, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EOLOOM_PAGE_BEHIND_PROXY", "true")
+    forget_settings()
+    own = run.parent / "users" / folder_name("ada") / "ada-1"
+    write_raster(own / CLASSES, rasters.squares(), nodata=255)
+    urls = (f"/files/ada-1/{CLASSES}", f"/value/ada-1?path={CLASSES}&lon=0&lat=0")
+    for url in urls:
+        assert client.get(url, headers={"X-Forwarded-User": "ada"}).status_code == 200
+        assert client.get(url, headers={"X-Forwarded-User": "bob"}).status_code == 404
+        assert "has not told who you are" in client.get(url).text
+    # What lies in the folder of all is nobody's, and no path leads from one user to another.
+    for path in (RUN, f"..%2f{folder_name('ada')}%2fada-1", f"users%2f{folder_name('ada')}"):
+        answer = client.get(f"/files/{path}/{CLASSES}", headers={"X-Forwarded-User": "bob"})
+        assert answer.status_code == 404
 
 
 def test_a_page_of_a_component_is_not_run_by_browsers(client: TestClient, run: Path) -> None:

@@ -12,14 +12,19 @@ from starlette.responses import PlainTextResponse, Response
 
 from orchestrator.service.errors import FileNotServedError
 from ui.exits import expected_failure
+from ui.page_settings import PageSettings
 from ui.raster_files import RasterNotReadableError
 from ui.settings import load_settings
+from ui.signed_in import user_of
 from ui.tiles import TileNotThereError, TileRequestError
+from ui.user_folders import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
+
+    from orchestrator.settings import OrchestratorSettings
 
     Handler = Callable[[Request], Awaitable[Response]]
 
@@ -64,15 +69,31 @@ def told(text: str, status: int) -> Response:
 
 
 @functools.cache
-def runs_folder() -> Path:
-    """Return the folder of all runs; nothing beside it is given."""
-    return load_settings().runs_folder.resolve()
+def page_settings() -> PageSettings:
+    """Return the settings of the page."""
+    return PageSettings()
+
+
+@functools.cache
+def settings() -> OrchestratorSettings:
+    """Return the settings of all runs."""
+    return load_settings()
+
+
+def user(request: Request) -> str:
+    """Return who asks. Raises EnvironmentFaultError where the proxy does not tell it."""
+    return user_of(request.headers, behind_proxy=page_settings().page_behind_proxy)
+
+
+def runs_settings(request: Request) -> OrchestratorSettings:
+    """Return the settings of the user's runs; nothing beside their folder is given."""
+    return settings_of(user(request), settings(), page_settings())
 
 
 def run_folder(request: Request) -> Path:
     """Return the folder of the run in the path of a request. Raises FileNotServedError."""
     run = str(request.path_params["run"])
-    folder = runs_folder() / run
+    folder = runs_settings(request).runs_folder.resolve() / run
     if not _RUN.fullmatch(run) or folder.is_symlink() or not folder.is_dir():
         raise FileNotServedError(f"there is no run {run[:200]!r}")
     return folder

@@ -12,10 +12,21 @@ from starlette.responses import FileResponse, StreamingResponse
 from starlette.routing import Route
 
 from orchestrator.service.files import open_file
-from ui.routes.answers import ASKED_AGAIN, OURS_ONLY, answered, run_folder
+from ui.registry import find_components, read_stored
+from ui.routes.answers import (
+    ASKED_AGAIN,
+    OURS_ONLY,
+    answered,
+    page_settings,
+    run_folder,
+    runs_settings,
+    user,
+)
 from ui.run_crate import crate_chunks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
@@ -70,7 +81,13 @@ async def crate(request: Request) -> Response:
     """Give a run that has ended as an RO-Crate, zipped while it is sent."""
     folder = run_folder(request)
     with_data = request.query_params.get("data", "1") != "0"
-    chunks = await anyio.to_thread.run_sync(lambda: crate_chunks(folder.name, with_data=with_data))
+    settings, name = runs_settings(request), user(request)
+
+    def begin() -> Iterator[bytes]:
+        registry = find_components(page_settings().components_folders, read_stored(name))
+        return crate_chunks(folder.name, registry, settings, with_data=with_data)
+
+    chunks = await anyio.to_thread.run_sync(begin)
     return StreamingResponse(
         iterate_in_threadpool(chunks),
         media_type="application/zip",

@@ -11,12 +11,12 @@ from ui.markdown import plain
 from ui.problems import Checked, Checker
 from ui.running import ShownRun
 from ui.views import compose_dialogs as dialogs
-from ui.views.pages import results_page
+from ui.views.pages import results_page, runs_page
+from ui.views.refreshing import refreshed
 from ui.views.session import (
     guarded,
     journal,
     orchestrator_settings,
-    page_settings,
     palette_digest,
     registry,
     workspace,
@@ -56,28 +56,22 @@ def _canvas(editing: Editing) -> None:
     """Show the canvas, again and again while a run is going on; only this part of the page."""
     run: ShownRun | None = st.session_state.get("shown_run")
     goes_on = run is not None and not run.has_ended
-    st.fragment(_drawing, run_every=_REFRESH_S if goes_on else None)(editing)
+    refreshed(_drawing, _REFRESH_S if goes_on else None)(editing)
 
 
-def _drawing(editing: Editing) -> None:
-    guarded(lambda: _show_drawing(editing))()
-
-
-def _show_drawing(editing: Editing) -> None:
+def _drawing(editing: Editing) -> bool:
+    """Show name, buttons and canvas, and return whether a run may change something in them."""
     state = st.session_state.get("composer")
     if state is not None and state.get("revision"):
         editing.revise(state["revision"])
     checker: Checker = st.session_state.setdefault("checker", Checker())
-    checked = checker.check(editing.draft, registry(), page_settings().workspace)
-    _bar(editing, checked)
+    checked = checker.check(editing.draft, registry(), workspace().folder)
     run: ShownRun | None = st.session_state.get("shown_run")
     overlay = None
     if run is not None:
         with journal() as opened:
-            was_running = not run.has_ended
             overlay = run.nodes(opened, registry())
-        if was_running and run.has_ended:
-            st.rerun()  # the page stops asking
+    _bar(editing, checked)
     mount(
         "composer",
         {
@@ -94,6 +88,7 @@ def _show_drawing(editing: Editing) -> None:
         key="composer",
         on_revision_change=lambda: None,
     )
+    return run is not None and not run.has_ended
 
 
 def _bar(editing: Editing, checked: Checked) -> None:
@@ -123,10 +118,21 @@ def _bar(editing: Editing, checked: Checked) -> None:
         dialogs.run(editing, orchestrator_settings())
     shown: ShownRun | None = st.session_state.get("shown_run")
     if shown is not None:
-        left, results, hide = st.columns([8, 1, 1], vertical_alignment="center")
-        left.markdown(shown.sentence)
+        _run_line(shown)
+
+
+def _run_line(shown: ShownRun) -> None:
+    """Show how the run stands, and where more of it is."""
+    sentence, links = st.columns([2, 1], vertical_alignment="center")
+    sentence.markdown(shown.sentence)
+    with links.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="center"
+    ):
         if shown.run and shown.has_ended:
-            results.page_link(results_page(), label="Results", query_params={"run": shown.run})
-        if hide.button("Hide", help="Show the pipeline without the run", key="hide-run"):
+            st.page_link(results_page(), label="Results", query_params={"run": shown.run})
+        if shown.run:
+            label = "Logs and more" if shown.has_ended else "Stop, logs and more"
+            st.page_link(runs_page(), label=label, query_params={"run": shown.run})
+        if st.button("Hide", help="Show the pipeline without the run", key="hide-run"):
             del st.session_state["shown_run"]
             st.rerun()

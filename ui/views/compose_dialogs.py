@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-import yaml
 
-from composer.errors import ComposerError, PipelineError
 from composer.pipeline_file import load_pipeline, parse_pipeline
-from composer.solution import import_solution
 from ui.drafting import empty_document
 from ui.exports.formats import Format, exporter_of
 from ui.launching import launch
 from ui.markdown import plain
 from ui.registry import keep_components
 from ui.running import ShownRun
+from ui.uploads import FILE_TYPES, MAX_UPLOAD_BYTES, UploadError, read_uploads
 from ui.views.session import forget_components, guarded, registry, tell_failure, user, workspace
 from ui.workspace import NewerVersionError, WorkspaceError
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from ui.problems import Checked
 
 
-MAX_UPLOAD_BYTES = 16 << 20
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -83,38 +80,30 @@ def _drafts(editing: Editing) -> None:
 
 
 def _upload(editing: Editing) -> None:
-    st.caption("A pipeline file (.yaml), or a solution.zip of AI4Experiments.")
-    upload = st.file_uploader("File", type=["yaml", "yml", "zip"], label_visibility="collapsed")
-    if upload is None:
-        return
-    if upload.size > MAX_UPLOAD_BYTES:
-        tell_failure(f"{upload.name} is larger than {MAX_UPLOAD_BYTES >> 20} MiB")
+    st.caption(
+        "A pipeline file (.yaml); a solution.zip of AI4Experiments; or a blueprint.json, together "
+        "with the .proto files of its containers and, if there is one, its dockerinfo.json."
+    )
+    files = st.file_uploader(
+        "Files",
+        type=FILE_TYPES,
+        accept_multiple_files=True,
+        max_upload_size=MAX_UPLOAD_BYTES >> 20,
+        label_visibility="collapsed",
+    )
+    if not files:
         return
     try:
-        document, warnings = _read(upload.name, upload.getvalue())
-    except PipelineError as error:
-        tell_failure(f"{upload.name} cannot be read", [str(fault) for fault in error.faults])
+        uploaded = read_uploads([(file.name, file.getvalue()) for file in files], registry())
+    except UploadError as error:
+        tell_failure(plain(str(error)), [plain(detail) for detail in error.details])
         return
-    except (ComposerError, yaml.YAMLError, UnicodeDecodeError) as error:
-        tell_failure(f"{upload.name} cannot be read: {error}")
-        return
-    for warning in warnings:
-        st.warning(warning)
-    if st.button(f"Open {document['name']}", type="primary"):
-        _open(editing, document)
-
-
-def _read(name: str, content: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the pipeline of an uploaded file, and warnings; images in it are onboarded."""
-    if not name.endswith(".zip"):
-        file = parse_pipeline(content.decode(), source=name)
-        if file.faults and not file.pipeline.nodes:
-            raise PipelineError(file.faults)  # nothing in it could be mended on the canvas
-        return file.pipeline.plain(), tuple(str(fault) for fault in file.faults)
-    imported = import_solution(content, registry())
-    keep_components(imported.onboarded, user())
-    forget_components()
-    return imported.pipeline.plain(), imported.warnings
+    for warning in uploaded.warnings:
+        st.warning(plain(warning))
+    if st.button(f"Open {uploaded.name}", type="primary"):
+        keep_components(uploaded.onboarded, user())
+        forget_components()
+        _open(editing, uploaded.document)
 
 
 def _open(editing: Editing, document: dict[str, Any], base: int = 0) -> None:

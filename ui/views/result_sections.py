@@ -13,14 +13,15 @@ from ui.figures import item_figures
 from ui.formatting import format_bytes, format_number, format_value
 from ui.markdown import plain
 from ui.result_statistics import histogram, read_statistics
+from ui.run_crate import crate_address
 from ui.run_view import state_of
 from ui.views.session import guarded, orchestrator_settings, registry
 
 if TYPE_CHECKING:
     from orchestrator.journal import RunRecord
     from orchestrator.result_files import Result
+    from ui.map_layers import ItemLayers
     from ui.result_items import ItemAsset, ItemView
-    from ui.result_layers import ItemLayers
 
 _SECTION: Final = "results-section"
 _QUICKLOOK_BYTES: Final = 32 * 1024 * 1024
@@ -217,9 +218,16 @@ def _downloads(record: RunRecord, result: Result, item: ItemView | None) -> None
     _remote([asset for asset in assets if asset.path is None])
     if state_of(record) != State.RUNNING:
         crate, described, _ = st.columns([1.2, 1.5, 4])
-        url = f"crates/{quote(record.id)}.zip"
-        crate.link_button("Run as RO-Crate", url, icon=":material/package_2:")
-        described.link_button("RO-Crate without data", f"{url}?data=0", icon=":material/article:")
+        crate.link_button(
+            "Run as RO-Crate",
+            crate_address(record.id, with_data=True),
+            icon=":material/package_2:",
+        )
+        described.link_button(
+            "RO-Crate without data",
+            crate_address(record.id, with_data=False),
+            icon=":material/article:",
+        )
 
 
 def _kind(media_type: str) -> str:

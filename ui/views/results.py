@@ -10,9 +10,10 @@ import streamlit as st
 from orchestrator.engine.run import State
 from orchestrator.result_files import read_results
 from ui.formatting import format_time, plural
+from ui.map_layers import map_bounds
 from ui.markdown import plain
 from ui.result_items import read_item, read_parents
-from ui.result_layers import layers_of, map_bounds
+from ui.result_layers import layers_of
 from ui.result_outlines import outlines
 from ui.run_view import state_of
 from ui.views.pages import runs_page
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from orchestrator.journal import Journal, RunRecord
     from orchestrator.result_files import Result
+    from ui.map_layers import ItemLayers
     from ui.result_items import ItemView
-    from ui.result_layers import ItemLayers
 
 _RUNS: Final = 200
 """The latest ones, to choose from; older ones are opened from the page Runs."""

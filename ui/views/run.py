@@ -10,11 +10,11 @@ from orchestrator.dead_letters import read_dead_letters
 from orchestrator.embedded import load_run
 from orchestrator.events import Kind
 from orchestrator.stopping import stop_run
-from ui.crate_download import crate_archive
 from ui.formatting import format_bytes, format_seconds, format_time
 from ui.log_tail import MAX_LINES, log_files, read_tail
 from ui.markdown import plain
 from ui.run_continuing import Continuing
+from ui.run_crate import crate_address
 from ui.run_page import (
     MAX_EVENTS,
     RunPage,
@@ -28,8 +28,8 @@ from ui.run_page import (
 )
 from ui.running import ShownRun
 from ui.views.pages import open_in_compose, results_page, runs_page
+from ui.views.refreshing import refreshed
 from ui.views.session import (
-    guarded,
     journal,
     orchestrator_settings,
     palette_digest,
@@ -37,7 +37,7 @@ from ui.views.session import (
     tell_failure,
     user,
 )
-from ui.views.states import state_text
+from ui.views.states import ACTION_KEY, state_text
 from ui.views.text_box import text_box
 from ui.web_component import mount
 
@@ -49,11 +49,17 @@ _REFRESH_S = 1.0
 
 _PICTURE_HEIGHT = 300
 
+_ACTION_WIDTH = 110
+"""Of the place for Stop or Resume, in pixels."""
+
 _SECTIONS = ("Nodes", "Logs", "Events", "Dead letters", "Pipeline file")
 
 
 def show_run(run: str) -> None:
     """Show one run, again and again while it goes on."""
+    with journal() as opened:
+        if opened is not None:  # the address may have the beginning of a name, or `last`
+            run = st.query_params["run"] = opened.run(run).id
     watched: ShownRun | None = st.session_state.get("watched_run")
     if watched is None or watched.run != run:
         watched = st.session_state.watched_run = ShownRun(run=run)
@@ -61,32 +67,29 @@ def show_run(run: str) -> None:
     with journal() as opened:
         if opened is not None:
             watched.nodes(opened, registry())  # so that an end is known before anything is shown
-    going_on = not watched.has_ended or "continuing" in st.session_state
-    st.fragment(_shown, run_every=_REFRESH_S if going_on else None)(watched, going_on)
+    refreshed(_show, _REFRESH_S if _goes_on(watched) else None)(watched)
 
 
-def _shown(watched: ShownRun, going_on: bool) -> None:
-    guarded(lambda: _show(watched, going_on=going_on))()
+def _goes_on(watched: ShownRun) -> bool:
+    return not watched.has_ended or "continuing" in st.session_state
 
 
-def _show(watched: ShownRun, *, going_on: bool) -> None:
+def _show(watched: ShownRun) -> bool:
+    """Show the run, and return whether something may change."""
     with journal() as opened:
         if opened is None:
             tell_failure("there are no runs yet")
-            return
+            return False
         _poll_continuing(opened)
         page = read_page(opened, watched.run)
-        if watched.run != page.record.id:  # the address had the beginning of a name, or `last`
-            watched.run = page.record.id
-            st.query_params["run"] = watched.run
         nodes = watched.nodes(opened, registry()) or {}
         _head(page, opened)
         _failure(page)
         document = document_of(page.record)
         _picture(page, document, nodes)
         _section(page, document, nodes, opened)
-    if going_on and watched.has_ended and "continuing" not in st.session_state:
-        st.rerun()  # the page stops asking
+    # Until what was shown of it is its end, too.
+    return page.is_running or _goes_on(watched)
 
 
 def _poll_continuing(opened: Journal) -> None:
@@ -128,28 +131,41 @@ def _buttons(page: RunPage, opened: Journal) -> None:
     if "continuing" in st.session_state:
         st.markdown("The run goes on …")
         return
-    if page.is_running:
-        help_ = "What it has made is kept, and it can be resumed"
-        if st.button("Stop", icon=":material/stop_circle:", help=help_, key="stop-run"):
-            with st.spinner("Stopping …"):
-                stop_run(page.record, opened, orchestrator_settings())
-            st.rerun()
-    elif page.can_resume and st.button(
-        "Resume",
-        type="primary",
-        icon=":material/resume:",
-        key="resume-run",
-        help="Go on where it ended: no finished call is made again",
+    # In a place of its own, so that nothing beside it moves when it is there no longer.
+    with st.container(key=ACTION_KEY, width=_ACTION_WIDTH):
+        _action(page, opened)
+    if st.button(
+        "Results",
+        icon=":material/map:",
+        disabled=not page.results,
+        help="On a map, in numbers, and as files" if page.results else "It has left none so far",
+        key="results-of-run",
     ):
-        _continue(run, redrive=False)
-    if page.results and st.button("Results", icon=":material/map:"):
         st.switch_page(results_page(), query_params={"run": run})
-    if not page.is_running and st.button(
-        "RO-Crate", icon=":material/archive:", help="The run for archives: data and provenance"
+    if st.button(
+        "RO-Crate",
+        icon=":material/archive:",
+        disabled=page.is_running,
+        help="When it has ended" if page.is_running else "For archives: data and provenance",
+        key="crate-of-run",
     ):
         _crate(run)
-    if st.button("Edit", icon=":material/hub:", help="Open its pipeline on the page Compose"):
+    help_ = "Open its pipeline on the page Compose"
+    if st.button("Edit", icon=":material/hub:", help=help_, key="edit-run"):
         open_in_compose(document_of(page.record))
+
+
+def _action(page: RunPage, opened: Journal) -> None:
+    help_ = "What it has made is kept, and it can be resumed"
+    if page.is_running and st.button("Stop", icon=":material/stop_circle:", help=help_):
+        with st.spinner("Stopping …"):
+            stop_run(page.record, opened, orchestrator_settings())
+        st.rerun()
+    help_ = "Go on where it ended: no finished call is made again"
+    if page.can_resume and st.button(
+        "Resume", type="primary", icon=":material/resume:", help=help_
+    ):
+        _continue(page.record.id, redrive=False)
 
 
 def _continue(run: str, *, redrive: bool) -> None:
@@ -167,15 +183,8 @@ def _crate(run: str) -> None:
         "what came of it (Workflow Run RO-Crate). Secret parameters are left out."
     )
     with_data = st.toggle("With the files of the results", value=True)
-    if st.button("Make it", type="primary"):
-        with st.spinner("Writing …"):
-            content = crate_archive(run, registry(), orchestrator_settings(), with_data=with_data)
-        st.download_button(
-            f"Download ({format_bytes(len(content))})",
-            content,
-            f"{run}.crate.zip",
-            "application/zip",
-        )
+    address = crate_address(run, with_data=with_data)
+    st.link_button("Download", address, type="primary", icon=":material/download:")
 
 
 def _failure(page: RunPage) -> None:

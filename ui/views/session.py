@@ -17,6 +17,7 @@ from ui.published import PALETTES
 from ui.registry import find_components, read_stored
 from ui.settings import load_settings, open_journal
 from ui.signed_in import user_of
+from ui.user_folders import settings_of, workspace_of
 from ui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -38,15 +39,32 @@ def page_settings() -> PageSettings:
     return PageSettings()
 
 
-@st.cache_resource
-def orchestrator_settings() -> OrchestratorSettings:
-    """Return the settings of the runs that pages start and show."""
-    return load_settings()
-
-
 def user() -> str:
     """Return the name of who uses the page."""
     return user_of(st.context.headers, behind_proxy=page_settings().page_behind_proxy)
+
+
+def owner() -> str | None:
+    """Return to whom the page is limited; None where it is one person's, who sees everything."""
+    return user() if page_settings().page_behind_proxy else None
+
+
+def keep_to_user() -> None:
+    """Forget what another user had open: a tab can outlive a sign-in. Raises as `user` does."""
+    name = user()
+    if st.session_state.setdefault("user", name) != name:
+        st.session_state.clear()
+        st.session_state["user"] = name
+
+
+def orchestrator_settings() -> OrchestratorSettings:
+    """Return the settings of the runs that pages start and show: the user's own."""
+    return settings_of(user(), _settings(), page_settings())
+
+
+@st.cache_resource
+def _settings() -> OrchestratorSettings:
+    return load_settings()
 
 
 def registry() -> Registry:
@@ -86,10 +104,9 @@ def _palette_of(name: str, _registry: Registry) -> str:
     return PALETTES.publish(palette(_registry))
 
 
-@st.cache_resource
 def workspace() -> Workspace:
     """Return the pipelines of this person."""
-    return Workspace(page_settings().workspace)
+    return Workspace(workspace_of(user(), page_settings()))
 
 
 @contextlib.contextmanager

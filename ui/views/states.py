@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+ACTION_KEY: Final = "run-action"
+"""Of the place where a run is stopped or resumed; the style of the pages knows it."""
+
 _LOOKS: Final = {
     "succeeded": ("green", "check_circle"),
     "running": ("blue", "autorenew"),

@@ -7,7 +7,7 @@ import { Panel } from "./Panel";
 import { Problems } from "./Problems";
 import { Toolbar } from "./Toolbar";
 import { actionsOf } from "./actions";
-import { SharedContext, useShared } from "./context";
+import { SharedContext, useEditor, useShared } from "./context";
 import { dropDraft, keepDraft, readDraft } from "./drafts";
 import { marksOf } from "./marks";
 import { paletteOf } from "./matching";
@@ -62,6 +62,7 @@ function Editing({
             {!data.readOnly && <Palette components={components} />}
             <main>
               <Canvas dark={dark} />
+              {!data.readOnly && <Beginning />}
               <Message />
             </main>
             <Panel />
@@ -201,4 +202,19 @@ function* typesOf(palette: readonly ComponentDescription[]): Iterable<string> {
       for (const port of [output, input]) for (const field of port?.fields ?? []) yield field.type;
     }
   }
+}
+
+/** What an empty canvas says; it lets the mouse through. */
+function Beginning() {
+  const empty = useEditor(({ document }) => Object.keys(document.nodes).length === 0);
+  if (!empty) return null;
+  return (
+    <div className="beginning">
+      <p>
+        <strong>Drag a component here</strong>
+      </p>
+      <p>then draw from its output, on the right, to the input of another.</p>
+      <p>Or press Open: there are examples that run at once.</p>
+    </div>
+  );
 }

@@ -22,7 +22,7 @@ export function Problems({ current }: { current: boolean }) {
   if (empty) {
     return (
       <p className="problems none" role="status">
-        Drag a component onto the canvas to begin, or open an example.
+        Nothing is drawn yet: drag a component onto the canvas.
       </p>
     );
   }

@@ -21,6 +21,16 @@ export function SchemaForm({ schema, values, faults, readOnly, onChange }: Props
         const property = resolved(schema.properties?.[name] ?? {}, schema);
         const isSet = name in values;
         const required = schema.required?.includes(name) ?? false;
+        const isSwitch = property.type === "boolean"; // beside its name, as everywhere
+        const control = (
+          <Control
+            id={`${form}-${name}`}
+            schema={property}
+            value={values[name]}
+            readOnly={readOnly}
+            onChange={(value) => onChange(name, value)}
+          />
+        );
         return (
           <div
             key={name}
@@ -28,6 +38,7 @@ export function SchemaForm({ schema, values, faults, readOnly, onChange }: Props
             data-parameter={name}
           >
             <div className="head">
+              {isSwitch && control}
               <label htmlFor={`${form}-${name}`}>
                 <code>{name}</code>
                 {required && <em title="must be given"> *</em>}
@@ -43,13 +54,7 @@ export function SchemaForm({ schema, values, faults, readOnly, onChange }: Props
                 </button>
               )}
             </div>
-            <Control
-              id={`${form}-${name}`}
-              schema={property}
-              value={values[name]}
-              readOnly={readOnly}
-              onChange={(value) => onChange(name, value)}
-            />
+            {!isSwitch && control}
             {faults.has(name) && <p className="fault">{faults.get(name)}</p>}
             {property.description && <p className="help">{property.description}</p>}
           </div>
