@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import postgresql
@@ -22,7 +23,12 @@ _ACCEPTED_WARNINGS = (
 )
 
 
+# No test is about time, and a busy machine is no defect.
+hypothesis.settings.register_profile("eoloom", deadline=None)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.load_profile("eoloom")
     for line in _ACCEPTED_WARNINGS:
         config.addinivalue_line("filterwarnings", line)
 
