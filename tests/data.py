@@ -23,6 +23,7 @@ Feature = Literal[
     "postgresql",
     "kubectl",
     "control-plane",
+    "cluster",
     "rocrate-validator",
 ]
 
@@ -36,11 +37,9 @@ def data_folder() -> Path:
     return Path(os.environ.get("EOLOOM_DATA") or ROOT.parent / "shared" / "data").resolve()
 
 
-def control_plane_folder() -> Path | None:
-    """The programs of a Kubernetes control plane: EOLOOM_CONTROL_PLANE, or None without one."""
-    folder = Path(os.environ.get("EOLOOM_CONTROL_PLANE") or "/nonexistent")
-    programs = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-    return folder if all((folder / name).exists() for name in programs) else None
+def cluster_folder() -> Path:
+    """The programs of a Kubernetes cluster: EOLOOM_CLUSTER (scripts/build_cluster.sh)."""
+    return Path(os.environ.get("EOLOOM_CLUSTER") or "/nonexistent")
 
 
 def require(feature: Feature) -> None:
@@ -69,10 +68,35 @@ def _reason_missing(feature: Feature) -> str:
         return "" if found else "ui/canvas has no node_modules; run `npm ci` there"
     if feature == "postgresql":
         return "" if postgresql.find_programs() else "there is no PostgreSQL (initdb, postgres)"
-    if feature != "docker":
-        found = control_plane_folder() if feature == "control-plane" else shutil.which(feature)
-        return "" if found else f"there is no {feature}"
-    return _reason_without_docker()
+    reasons = {
+        "docker": _reason_without_docker,
+        "control-plane": _reason_without_control_plane,
+        "cluster": _reason_without_node,
+    }
+    if feature in reasons:
+        return reasons[feature]()
+    return "" if shutil.which(feature) else f"there is no {feature}"
+
+
+def _reason_without_programs(*names: str) -> str:
+    found = all((cluster_folder() / name).exists() for name in names)
+    return "" if found else "EOLOOM_CLUSTER names no folder with these programs of Kubernetes"
+
+
+def _reason_without_control_plane() -> str:
+    return _reason_without_programs("etcd", "kube-apiserver", "kube-controller-manager")
+
+
+def _reason_without_node() -> str:
+    """What keeps a Kubernetes node from running here."""
+    if missing := _reason_without_programs("kubelet", "kube-proxy", "pause"):
+        return missing
+    if os.geteuid() != 0:
+        return "a Kubernetes node needs root"
+    absent = [
+        name for name in ("containerd", "iptables", "ip", "openssl") if not shutil.which(name)
+    ]
+    return f"a Kubernetes node needs {absent[0]}" if absent else _reason_without_docker()
 
 
 def _reason_without_docker() -> str:

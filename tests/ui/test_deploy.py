@@ -102,6 +102,8 @@ def test_logs_and_scale(eoloom: Invoke, fake: FakeKubernetes) -> None:
         "clean: WARNING: cloudy",
         "clean: plain",
     ]
+    silent = eoloom("deployments", "logs", name, "cleen")
+    assert "cleen has said nothing: there is no such node" in silent.stderr
     assert eoloom("deployments", "scale", name, "clean=3").stdout == "clean: 1 -> 3 replicas\n"
     assert eoloom("deployments", "scale", name, "clean").exit_code == 2
     unknown = eoloom("deployments", "scale", name, "nix=3")

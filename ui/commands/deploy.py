@@ -23,8 +23,11 @@ from ui.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from composer.graph import Graph
     from orchestrator.backends.kubernetes.cluster import Cluster
+    from orchestrator.backends.kubernetes.objects import ObjectKey
     from orchestrator.profiles import Profile
     from orchestrator.render import RenderOptions
     from ui.output import Output
@@ -237,7 +240,7 @@ def undeploy(
             name,
             delete_results=delete_results,
             timeout_s=timeout_s,
-            tell=lambda left: output.line(f"still there: {', '.join(map(str, left))}", "dim"),
+            tell=lambda left: output.line(f"still there: {_some(left)}", "dim"),
         )
     output.document({"removed": [*map(str, removal.removed)], "kept": [*map(str, removal.kept)]})
     if not as_json:
@@ -250,3 +253,10 @@ def undeploy(
         for key in removal.removed:
             if key.kind == "PersistentVolume":
                 output.line(f"what is in {key} was left where it is, such as in its bucket")
+
+
+def _some(keys: Sequence[ObjectKey], most: int = 3) -> str:
+    """Return the names of the last few, which go last, and how many more there are."""
+    more = len(keys) - most
+    named = ", ".join(map(str, keys[-most:]))
+    return f"{named} and {more} more" if more > 0 else named

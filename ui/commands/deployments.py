@@ -116,8 +116,15 @@ def logs(
         find(cluster, name)
         read = follow_logs if follow else read_logs
         with ends_by_interrupt():
+            is_silent = tail != 0
             for line in read(cluster, name, node, tail=tail):
                 output.show(log_text(line))
+                is_silent = False
+            if is_silent:
+                output.warn(
+                    f"{node or name} has said nothing: there is no such node, or none of its pods "
+                    f"has started; see `eoloom deployments show {name}`"
+                )
 
 
 @app.command("scale", cls=Command)

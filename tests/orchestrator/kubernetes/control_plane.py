@@ -1,19 +1,20 @@
-"""A real Kubernetes control plane on loopback: etcd, API server, controllers and scheduler.
+"""A real Kubernetes control plane: etcd, API server, controllers and scheduler.
 
-No container runs: `Kubelet` says of pods what a node would. `scripts/build_control_plane.sh` makes
-the programs; EOLOOM_CONTROL_PLANE names their folder.
+No container runs: `Kubelet` says of pods what a node would, where there is none (node.py).
+`scripts/build_cluster.sh` makes the programs; EOLOOM_CLUSTER names their folder.
 """
 
 import base64
 import contextlib
 import os
+import secrets
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -24,12 +25,33 @@ from orchestrator.backends.kubernetes.objects import ObjectKey, node_of
 _MERGE = "application/merge-patch+json"
 
 
-class ControlPlane:
-    """The programs of one control plane; a context manager."""
+# Users with their groups: people, and the programs of a node.
+_USERS: Final = {
+    "admin": ("admin", "system:masters"),
+    "user": ("user", ""),
+    "kubelet": ("system:node:node-1", "system:nodes"),
+    "kube-proxy": ("system:kube-proxy", ""),
+}
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+
+class ControlPlane:
+    """The programs of one control plane; a context manager.
+
+    address: where the API server listens and pods find it. arguments: more of the API server's.
+    """
+
+    def __init__(
+        self,
+        binaries: Path,
+        folder: Path,
+        *,
+        address: str = "127.0.0.1",
+        arguments: Sequence[str] = ("--disable-admission-plugins=ServiceAccount",),
+    ) -> None:
         self._binaries = binaries
         self._folder = folder
+        self._address = address
+        self._arguments = arguments
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.kubeconfig = folder / "kubeconfig"
 
@@ -46,7 +68,15 @@ class ControlPlane:
         key = self._folder / "service-accounts.key"
         subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
         tokens = self._folder / "tokens.csv"
-        tokens.write_text("admin-token,admin,admin,system:masters\nuser-token,user,user,\n")
+        # Tokens that nobody can guess: on a node's address others can reach the server.
+        self._tokens = {name: secrets.token_hex(16) for name in _USERS}
+        tokens.write_text(
+            "".join(
+                f'{self._tokens[name]},{user},{user},"{group}"\n'
+                for name, (user, group) in _USERS.items()
+            )
+        )
+        tokens.chmod(0o600)
         store = f"http://127.0.0.1:{etcd}"
         self._start(
             f"--data-dir={self._folder / 'etcd'}",
@@ -59,30 +89,48 @@ class ControlPlane:
         self._start(
             f"--etcd-servers={store}",
             f"--secure-port={api}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
+            f"--bind-address={self._address}",
+            f"--advertise-address={self._address}",
+            # What is stored keeps the fields that scripts/kubernetes.patch has added.
+            "--storage-media-type=application/json",
             f"--cert-dir={self._folder / 'certificates'}",
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
             "--service-account-issuer=https://kubernetes",
             f"--token-auth-file={tokens}",
-            "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.0.0.0/24",
-            "--disable-admission-plugins=ServiceAccount",
+            "--authorization-mode=Node,RBAC",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            *self._arguments,
             name="kube-apiserver",
         )
-        self._url = f"https://127.0.0.1:{api}"
+        self._url = f"https://{self._address}:{api}"
         self._wait(self._url)
-        for name in ("kube-controller-manager", "kube-scheduler"):
-            # Neither serves anything that is asked for here.
-            common = (f"--kubeconfig={self.kubeconfig}", "--leader-elect=false")
-            self._start(*common, "--port=0", "--secure-port=0", name=name)
+        # Neither serves anything that is asked for here.
+        common = (
+            f"--kubeconfig={self.kubeconfig}",
+            "--leader-elect=false",
+            "--port=0",
+            "--secure-port=0",
+            "--kube-api-content-type=application/json",
+        )
+        self._start(
+            *common,
+            f"--service-account-private-key-file={key}",
+            f"--root-ca-file={self.authority}",
+            name="kube-controller-manager",
+        )
+        self._start(*common, name="kube-scheduler")
 
     def __exit__(self, *_: object) -> None:
         # The store goes last: an API server without one takes long to end its connections.
         for process in reversed(self._processes.values()):
             process.terminate()
             process.wait(90)
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that the API server's is to be checked by."""
+        return self._folder / "certificates" / "apiserver.crt"
 
     def restart_api_server(self) -> None:
         """Kill the API server and start it again; it knows no version from before."""
@@ -98,12 +146,13 @@ class ControlPlane:
             self._processes[name] = subprocess.Popen(command, stdout=log, stderr=log)
 
     def _wait(self, url: str) -> None:
-        certificate = self._folder / "certificates" / "apiserver.crt"
         deadline = time.monotonic() + 60
         while True:
             with contextlib.suppress(Exception):
-                self._write_kubeconfig(url, certificate.read_bytes())
-                self.connect("admin", "default").request("GET", "/version")
+                self._write_kubeconfig(url, self.authority.read_bytes())
+                # Not before the roles that come with it are made.
+                with contextlib.closing(self.connect("admin", "default")) as cluster:
+                    assert list(cluster.lines("/readyz", {}, silence_s=10)) == ["ok"]
                 return
             assert time.monotonic() < deadline, f"no API server: see {self._folder}"
             time.sleep(0.5)
@@ -116,15 +165,15 @@ class ControlPlane:
             "kind": "Config",
             "clusters": [{"name": "real", "cluster": cluster}],
             "users": [
-                {"name": name, "user": {"token": f"{name}-token"}} for name in ("admin", "user")
+                {"name": name, "user": {"token": token}} for name, token in self._tokens.items()
             ],
             "contexts": [
-                {"name": name, "context": {"cluster": "real", "user": name}}
-                for name in ("admin", "user")
+                {"name": name, "context": {"cluster": "real", "user": name}} for name in _USERS
             ],
             "current-context": "admin",
         }
         self.kubeconfig.write_text(yaml.safe_dump(config))
+        self.kubeconfig.chmod(0o600)
 
     def connect(self, context: str, namespace: str) -> Cluster:
         before = os.environ.get("KUBECONFIG")
@@ -216,6 +265,14 @@ class Kubelet:
 
     def _patch(self, path: str, body: dict[str, Any]) -> None:
         self._cluster.request("PATCH", path, body=body, content_type=_MERGE)
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 20, failure: str = "") -> None:
+    """Wait until something is so, or fail."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, failure
+        time.sleep(0.1)
 
 
 def make_namespace(cluster: Cluster, name: str) -> None:

@@ -8,7 +8,7 @@ import itertools
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -26,12 +26,13 @@ from orchestrator.backends.kubernetes.errors import (
 from orchestrator.backends.kubernetes.objects import ObjectKey
 from orchestrator.backends.kubernetes.readiness import Readiness, wait_until_ready
 from orchestrator.backends.kubernetes.watching import _events
-from tests.data import ROOT, control_plane_folder, require
+from tests.data import ROOT, cluster_folder, require
 from tests.orchestrator.kubernetes.control_plane import (
     ControlPlane,
     Kubelet,
     documents_of,
     make_namespace,
+    wait_for,
 )
 from tests.orchestrator.kubernetes.manifests import NAME, deployment_objects
 
@@ -41,9 +42,7 @@ _NUMBERS = itertools.count()
 @pytest.fixture(scope="module")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     require("control-plane")
-    binaries = control_plane_folder()
-    assert binaries is not None
-    with ControlPlane(binaries, tmp_path_factory.mktemp("control-plane")) as found:
+    with ControlPlane(cluster_folder(), tmp_path_factory.mktemp("control-plane")) as found:
         yield found
     # Watches end with the server; their connections are to be closed before the tests are.
     for thread in threading.enumerate():
@@ -71,13 +70,6 @@ def kubelet(cluster: Cluster) -> Iterator[Kubelet]:
 def names(cluster: Cluster, api_version: str, kind: str) -> list[str]:
     found, _ = cluster.list(cluster.resource(api_version, kind))
     return sorted(each["metadata"]["name"] for each in found)
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 20) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_deploy_wait_deploy_again_and_undeploy(cluster: Cluster, kubelet: Kubelet) -> None:
@@ -220,7 +212,8 @@ def test_the_role_of_the_documentation_is_enough(
         with pytest.raises(ClusterAccessError, match=r'not allowed: .*User "user" cannot'):
             deployed(user)
         text = (ROOT / "docs" / "deploy.md").read_text()
-        roles = [each for each in documents_of(text) if each["kind"] in {"Role", "RoleBinding"}]
+        whole = [each for each in documents_of(text) if isinstance(each, dict)]
+        roles = [each for each in whole if each["kind"] in {"Role", "RoleBinding"}]
         assert len(roles) == 2
         for role in roles:
             role["metadata"]["namespace"] = cluster.namespace
@@ -248,3 +241,53 @@ def test_an_api_server_with_its_own_certificate_is_checked(
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     with closing(connect()) as cluster, pytest.raises(ClusterAccessError, match="certificate"):
         deployed(cluster)
+
+
+def test_a_volume_of_the_cluster_is_bound_kept_and_removed_with_its_claim(
+    cluster: Cluster, kubelet: Kubelet
+) -> None:
+    volume = f"{cluster.namespace}--{NAME}"
+    objects = [dict(each) for each in deployment_objects()]
+    (claim,) = [each for each in objects if each["kind"] == "PersistentVolumeClaim"]
+    claim["spec"] |= {"storageClassName": "", "volumeName": volume}
+    objects.append(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {
+                "name": volume,
+                "labels": claim["metadata"]["labels"],
+                "annotations": claim["metadata"]["annotations"],
+            },
+            "spec": {
+                "capacity": claim["spec"]["resources"]["requests"],
+                "accessModes": claim["spec"]["accessModes"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "storageClassName": "",
+                "claimRef": {
+                    "apiVersion": "v1",
+                    "kind": "PersistentVolumeClaim",
+                    "namespace": cluster.namespace,
+                    "name": NAME,
+                },
+                "csi": {"driver": "bucket.example", "volumeHandle": volume},
+            },
+        }
+    )
+    Deployer(cluster, objects).apply()
+    key = ObjectKey("v1", "PersistentVolumeClaim", cluster.namespace, NAME)
+    wait_for(lambda: ((cluster.get(key) or {}).get("status") or {}).get("phase") == "Bound")
+    # The cluster has written into the reference to the claim: that is not ours to take back.
+    changes = {str(change.key): change for change in Deployer(cluster, objects).preview()}
+    assert changes[f"PersistentVolume/{volume}"].action == "unchanged"
+    assert changes[f"PersistentVolumeClaim/{NAME}"].action == "unchanged"
+    removal = undeploy(cluster, NAME, timeout_s=60)
+    assert {str(kept) for kept in removal.kept} == {
+        f"PersistentVolume/{volume}",
+        f"PersistentVolumeClaim/{NAME}",
+    }
+    Deployer(cluster, objects).apply()
+    wait_for(lambda: ((cluster.get(key) or {}).get("status") or {}).get("phase") == "Bound")
+    undeploy(cluster, NAME, delete_results=True, timeout_s=60)
+    assert cluster.get(key) is None
+    assert cluster.get(ObjectKey("v1", "PersistentVolume", "", volume)) is None

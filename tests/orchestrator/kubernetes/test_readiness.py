@@ -95,6 +95,16 @@ def test_an_image_that_cannot_be_pulled(
     assert reason.may_pass is may_pass
 
 
+def test_of_two_events_about_an_image_the_one_with_the_cause_is_told(
+    cluster: Cluster, fake: FakeKubernetes
+) -> None:
+    """The kubelet writes one after the other within a second."""
+    cause = str(PULL_FAILURES[0].values[0])
+    events = (("Failed", cause), ("Failed", "Error: ErrImagePull"))
+    reason = deploy(cluster, waiting("ImagePullBackOff", BACK_OFF, *events), fake)
+    assert reason.text.startswith(f"the image {IMAGE} cannot be pulled: there is no such image")
+
+
 def test_an_image_that_cannot_be_pulled_for_another_reason(
     cluster: Cluster, fake: FakeKubernetes
 ) -> None:

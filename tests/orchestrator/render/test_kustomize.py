@@ -170,24 +170,21 @@ def test_the_page_is_valid_beside_the_platform():
     assert [str(f) for f in check([*found, *page], external=external)] == []
 
 
-def test_a_project_lets_the_orchestrator_deploy_and_read_no_secret():
+def test_a_project_lets_people_deploy_and_nobody_read_a_secret():
     found = build(ROOT / "k8s" / "project")
-    external = [Reference("ServiceAccount", "orchestrator", "eoloom")]
-    assert [str(finding) for finding in check(found, external=external)] == []
+    assert [str(finding) for finding in check(found)] == []
     roles = {item["metadata"]["name"]: item for item in found if item["kind"] == "Role"}
     rules = [rule for role in roles.values() for rule in role["rules"]]
     assert not {resource for rule in rules for resource in rule["resources"]} & {"*", "secrets"}
     assert not {verb for rule in rules for verb in rule["verbs"]} & {"*", "escalate", "bind"}
-    # Only people get into pods.
-    bound = [
-        item["roleRef"]["name"]
-        for item in found
-        if item["kind"] == "RoleBinding"
-        and any(subject["kind"] == "ServiceAccount" for subject in item["subjects"])
-    ]
-    assert bound == ["eoloom-deployer"]
+    # The platform asks nothing of the cluster's API.
+    subjects = [s for item in found if item["kind"] == "RoleBinding" for s in item["subjects"]]
+    assert {subject["kind"] for subject in subjects} == {"Group"}
     deployer = {r for rule in roles["eoloom-deployer"]["rules"] for r in rule["resources"]}
     assert "pods/exec" not in deployer
+    platform = build(ROOT / "k8s" / "overlays" / "creodias")
+    pods = [item["spec"]["template"]["spec"] for item in platform if item["kind"] == "Deployment"]
+    assert [pod["automountServiceAccountToken"] for pod in pods] == [False]
 
 
 def test_a_project_allows_every_kind_that_is_rendered(make_graph: MakeGraph, creodias: Profile):
