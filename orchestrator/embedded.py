@@ -143,6 +143,10 @@ def load_run(
     with contextlib.closing(Journal(settings.database_url, settings.runs_folder)) as journal:
         record = journal.run(name)
         events = tuple(journal.events(record.id, kinds=kinds))
+    if server := BackendRecord(record.folder).server:
+        raise NotResumableError(
+            f"the messages of run {record.id} are kept at the service at {server} only"
+        )
     if not log_exists(record.folder / MESSAGES_FILE):
         raise NotResumableError(f"run {record.id} kept no messages; run its pipeline again")
     graph = compose(load_pipeline(record.folder / PIPELINE_FILE), registry, cycles=True)

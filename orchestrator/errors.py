@@ -3,6 +3,7 @@
 OrchestratorError
 PermanentError          trying again cannot help
 SettingsError         a setting, folder or journal cannot be used
+ServiceClientError    an orchestrator elsewhere is not reached or refuses (`service_client`)
 ProfileError          a profile of a site cannot be used, or leaves a question open
 RenderError           a pipeline that cannot be put into Kubernetes objects
 RunNotFoundError      no run of that name

@@ -49,12 +49,19 @@ def expected_failure(error: Exception) -> Failure | None:
         UnknownComponentError,
     )
     from orchestrator.errors import ImageError, OrchestratorError, SettingsError
+    from orchestrator.service_client.errors import ServiceUnreachableError, SignInNeededError
     from ui.errors import EnvironmentFaultError, UiError
 
     if isinstance(error, PipelineError):
         return Failure(ExitCode.INVALID, _sentence(error), error.faults)
     if isinstance(
-        error, SettingsError | ImageError | EnvironmentFaultError | StoreUnavailableError
+        error,
+        SettingsError
+        | ImageError
+        | EnvironmentFaultError
+        | StoreUnavailableError
+        | SignInNeededError
+        | ServiceUnreachableError,
     ):
         return Failure(ExitCode.ENVIRONMENT, str(error))
     if isinstance(error, UnknownComponentError) and error.suggestion:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from composer.store import USER_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.journal import Journal
     from orchestrator.settings import OrchestratorSettings
@@ -58,24 +58,30 @@ class Launch:
         return said or f"the run did not begin: its process ended with {self.process.returncode}"
 
 
-def launch(arguments: Sequence[str], settings: OrchestratorSettings, user: str = "") -> Launch:
+def launch(
+    arguments: Sequence[str],
+    settings: OrchestratorSettings,
+    user: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Launch:
     """Start the command line, such as `run FILE`, in a session of its own. Raises OSError.
 
     user: whose onboarded components it may use; by default those of the user of this process.
+    environment: instead of that of this process, such as with somebody's token.
     """
     with tempfile.NamedTemporaryFile(
         prefix="eoloom-launch-", suffix=".log", delete=False
     ) as output:
         command = [sys.executable, "-m", "ui", *arguments, "--no-live"]
-        environment = {
-            **os.environ,
+        variables = {
+            **(os.environ if environment is None else environment),
             "EOLOOM_RUNS_FOLDER": str(settings.runs_folder.absolute()),
             "NO_COLOR": "1",
             **({USER_VARIABLE: user} if user else {}),
         }
         process = subprocess.Popen(  # noqa: S603 - our own program, no shell
             command,
-            env=environment,
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from ui.errors import EnvironmentFaultError
+from ui.views.orchestrator import show_orchestrator
 from ui.views.pages import compose_page, deploy_page, discover_page, results_page, runs_page
 from ui.views.session import keep_to_user
 
@@ -17,6 +18,10 @@ _STYLE = """
 .block-container { padding: 4rem 1.2rem 0.5rem; }
 /* Whatever runs here says so itself; this one would flicker with every look at a run. */
 [data-testid="stAppDeployButton"], [data-testid="stStatusWidget"] { display: none; }
+/* In the header, where it takes no room from the canvas; on a narrow screen above the page. */
+.st-key-orchestrator { position: fixed; top: 0.7rem; right: 3.5rem; width: fit-content;
+  z-index: 999991; }
+@media (max-width: 900px) { .st-key-orchestrator { position: static; } }
 /* Where the page's process is gone; a page that only begins is connected before that. */
 .stApp[data-test-connection-state]:not([data-test-connection-state="CONNECTED"])::before {
   content: "No connection to EO Loom: is it still running? Runs go on without it. What you draw is "
@@ -40,6 +45,7 @@ st.set_page_config(page_title="EO Loom", page_icon=str(_ICON), layout="wide")
 st.html(_STYLE)
 with contextlib.suppress(EnvironmentFaultError):  # each page says so
     keep_to_user()
+    show_orchestrator()
 st.navigation(
     [compose_page(), runs_page(), results_page(), discover_page(), deploy_page()],
     position="top",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ui.errors import EnvironmentFaultError, UiError
 from ui.page_settings import PageSettings
+from ui.server_settings import load_server_settings
 from ui.settings import load_settings
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def serve_page(
     browser: bool,
     workspace: Path | None,
     runs_folder: Path | None,
+    server: str | None,
     listening: Callable[[str], None],
 ) -> None:
     """Serve the page until Ctrl-C. Raises UiError or EnvironmentFaultError where it cannot."""
@@ -52,6 +54,9 @@ def serve_page(
         raise UiError("the page needs more packages: pip install 'eoloom[ui]'")
     _check_host(host)
     _check_journal()
+    if server is not None:
+        os.environ["EOLOOM_SERVER"] = server
+    _check_server()
     if workspace is not None:
         os.environ["EOLOOM_WORKSPACE"] = str(workspace)
     if runs_folder is not None:
@@ -68,11 +73,11 @@ def serve_page(
         shown = f"[{host}]" if ":" in host else host
         url = f"http://{shown}:{number}"
         application = _for_known_hosts(app, host)
-        server = uvicorn.Server(uvicorn.Config(application, log_level="warning"))
+        serving = uvicorn.Server(uvicorn.Config(application, log_level="warning"))
         listening(url)
         if browser:
             webbrowser.open(url)
-        server.run(sockets=[listener])
+        serving.run(sockets=[listener])
 
 
 def _check_host(host: str) -> None:
@@ -95,6 +100,18 @@ def _check_journal() -> None:
         raise EnvironmentFaultError(
             "EOLOOM_DATABASE_URL: behind a proxy each user's runs have a journal in their own "
             "folder; unset it for the page"
+        )
+
+
+def _check_server() -> None:
+    """Refuse settings that cannot be used; and a token for all, behind a proxy."""
+    settings = load_server_settings()
+    if settings is None or not PageSettings().page_behind_proxy:
+        return
+    if settings.server_token.get_secret_value() or settings.server_token_file is not None:
+        raise EnvironmentFaultError(
+            "EOLOOM_SERVER_TOKEN, EOLOOM_SERVER_TOKEN_FILE: behind a proxy everybody signs in at "
+            "the orchestrator for themselves; unset them for the page"
         )
 
 

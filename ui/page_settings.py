@@ -25,6 +25,12 @@ class PageSettings(BaseSettings):
         description="A proxy before the page signs people in, and tells who they are in "
         "X-Forwarded-User or X-Auth-Request-User.",
     )
+    server_contact: str = Field(
+        default="",
+        max_length=300,
+        description="Who gives out tokens for the orchestrator at EOLOOM_SERVER, such as a mail "
+        "address; shown where people sign in.",
+    )
     basemap_url: str = Field(
         default="",
         pattern=r"^(https?://\S+)?$",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from ui.launching import launch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.journal import Journal
     from orchestrator.settings import OrchestratorSettings
     from ui.launching import Launch
@@ -22,14 +24,20 @@ class Continuing:
 
     @classmethod
     def begin(
-        cls, run: str, settings: OrchestratorSettings, user: str = "", *, redrive: bool = False
+        cls,
+        run: str,
+        settings: OrchestratorSettings,
+        user: str = "",
+        environment: Mapping[str, str] | None = None,
+        *,
+        redrive: bool = False,
     ) -> Continuing:
-        """Start the process; user: as for `launch`. redrive: with the dead letters.
+        """Start the process; user and environment: as for `launch`.
 
-        Raises OSError.
+        redrive: with the dead letters. Raises OSError.
         """
         arguments = ["dead-letters", run, "--redrive"] if redrive else ["resume", run]
-        return cls(run, launch(arguments, settings, user))
+        return cls(run, launch(arguments, settings, user, environment))
 
     def has_begun(self, journal: Journal) -> bool:
         """Whether the journal knows that this process has the run."""

@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 _SOCKETS: Final = "eoloom-sockets-"
 
+_NOT_FOR_COMPONENTS: Final = ("EOLOOM_SERVER", "EOLOOM_SERVICE_", "EOLOOM_DATABASE_URL")
+"""Beginnings of variables with tokens and passwords that are the orchestrator's own."""
+
 
 @dataclass
 class _Process:
@@ -180,7 +183,9 @@ class LocalBackend:
     def _environment(self, address: str, shared: Path, node: NodePlan) -> dict[str, str]:
         path = os.pathsep.join(filter(None, [node.folder, os.environ.get("PYTHONPATH", "")]))
         return {
-            **os.environ,
+            **{
+                n: value for n, value in os.environ.items() if not n.startswith(_NOT_FOR_COMPONENTS)
+            },
             **({"PYTHONPATH": path} if path else {}),
             "EOLOOM_ADDRESS": address,
             "EOLOOM_EXIT_WITH_STDIN": "1",

@@ -1,6 +1,7 @@
 """With which backend a run was started, and with which images: kept in its folder.
 
-A run that goes on uses the same ones, unless told otherwise.
+A run that goes on uses the same ones, unless told otherwise. Of a run at a service, which has a
+mirror here only, it is kept where that service is.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from orchestrator.errors import SettingsError
 
 BACKEND_FILE: Final = "backend.json"
 
+SERVER: Final = "server"
+"""What stands in place of a backend where a service runs the run, and it is mirrored here."""
+
 
 class BackendRecord:
     """The file `backend.json` of a run's folder: its `backend`, and `images` by node.
+
+    With the backend `server` it has the address of the service instead.
 
     An image has `reference`, the `id` that its engine knows it by, and `digest` if it has been in
     a registry. A file that is not there or not ours counts as empty.
@@ -40,6 +46,16 @@ class BackendRecord:
         """Write the name down. Raises SettingsError where the folder cannot be written."""
         if name != self.backend:
             self._write(backend=name)
+
+    @property
+    def server(self) -> str:
+        """The address of the service whose run is mirrored here; empty for a run of our own."""
+        return str(self._document.get("server", "")) if self.backend == SERVER else ""
+
+    def set_server(self, address: str) -> None:
+        """Write down that a service runs it. Raises SettingsError as `set_backend`."""
+        if address != self.server:
+            self._write(backend=SERVER, server=address)
 
     def image(self, node: str) -> Mapping[str, str]:
         """Return the image that a node had; empty if it had none."""

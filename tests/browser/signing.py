@@ -12,15 +12,17 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMessage, WSMsgType
 _OF_ONE_CONNECTION = {"connection", "content-encoding", "content-length", "transfer-encoding"}
 _OF_A_WEBSOCKET = {"sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"}
 _HEADER = "X-Forwarded-User"
+_TOKEN_HEADER = "X-Forwarded-Access-Token"  # noqa: S105 - the name of a header
+_TOLD = {_HEADER.lower(), _TOKEN_HEADER.lower()}
 
 
 @contextlib.contextmanager
-def signed_in(user: str, url: str) -> Iterator[str]:
-    """Give the address at which the page at `url` knows its user."""
+def signed_in(user: str, url: str, token: str = "") -> Iterator[str]:
+    """Give the address at which the page at `url` knows its user, and has a token of theirs."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    proxy = _Proxy(user, url)
+    proxy = _Proxy(url, {_HEADER: user, **({_TOKEN_HEADER: token} if token else {})})
     try:
         port = asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(20)
         yield f"http://127.0.0.1:{port}"
@@ -32,9 +34,9 @@ def signed_in(user: str, url: str) -> Iterator[str]:
 
 
 class _Proxy:
-    def __init__(self, user: str, url: str) -> None:
-        self._user = user
+    def __init__(self, url: str, told: dict[str, str]) -> None:
         self._url = url
+        self._told = told
         self._runner: web.AppRunner | None = None
         self._client: ClientSession | None = None
 
@@ -60,9 +62,9 @@ class _Proxy:
         headers = {
             name: value
             for name, value in request.headers.items()
-            if name.lower() not in _OF_ONE_CONNECTION | _OF_A_WEBSOCKET | {_HEADER.lower()}
+            if name.lower() not in _OF_ONE_CONNECTION | _OF_A_WEBSOCKET | _TOLD
         }
-        headers[_HEADER] = self._user
+        headers |= self._told
         address = f"{self._url}{request.rel_url}"
         if request.headers.get("Upgrade", "").lower() == "websocket":
             headers.pop("Upgrade", None)

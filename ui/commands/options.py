@@ -85,6 +85,17 @@ ChosenBackend = Annotated[
     ),
 ]
 
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="HOST:PORT",
+        help="The orchestrator service that runs it (`eoloom serve`); else EOLOOM_SERVER, else "
+        "this machine. A token goes into EOLOOM_SERVER_TOKEN or EOLOOM_SERVER_TOKEN_FILE.",
+        show_default=False,
+    ),
+]
+
 Profiles = Annotated[
     list[str] | None,
     typer.Option(

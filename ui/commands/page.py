@@ -15,6 +15,8 @@ EPILOG = """
   eoloom ui
 
   eoloom ui --port 8600 --no-browser --workspace ~/pipelines
+
+  eoloom ui --server orchestrator.example:8061
 """
 
 
@@ -39,6 +41,16 @@ def page(
         ),
     ] = None,
     runs_folder: RunsFolder = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="HOST:PORT",
+            help="Make runs at the orchestrator service there instead of on this machine; else "
+            "EOLOOM_SERVER.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Open the page: drag components, compose, run, look at results. Ctrl-C ends it."""
     from ui.output import Output
@@ -51,5 +63,6 @@ def page(
         browser=browser,
         workspace=workspace,
         runs_folder=runs_folder,
+        server=server,
         listening=lambda url: output.line(f"open {url} in a browser; Ctrl-C ends it"),
     )

@@ -1,4 +1,4 @@
-"""`eoloom run`: run a pipeline here, watch it, and say what came of it."""
+"""`eoloom run`: run a pipeline here or at a service, watch it, and say what came of it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ui.commands.options import (
     Overrides,
     PipelineArgument,
     RunsFolder,
+    Server,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ EPILOG = """
 
   eoloom run examples/demo.yaml --backend docker
 
+  EOLOOM_SERVER_TOKEN_FILE=... eoloom run examples/demo.yaml --server orchestrator.example:8061
+
   eoloom run examples/demo.yaml --json > run.json
 """
 
@@ -51,6 +54,7 @@ def run(
     *,
     overrides: Overrides = None,
     backend: ChosenBackend = None,
+    server: Server = None,
     runs_folder: RunsFolder = None,
     cache: Cache = None,
     live: Live = True,
@@ -61,17 +65,40 @@ def run(
 
     Ctrl-C stops the components in order and keeps what they have made; a second one ends them at
     once. With --json progress goes to stderr.
+
+    With --server an orchestrator service runs it, and it is entered here as well: its events, its
+    results and their files, as of a run of this machine.
     """
     from composer.graph import compose
     from composer.pipeline_file import load_pipeline
     from ui.output import Output
     from ui.registry import find_components
+    from ui.server_settings import load_server_settings
     from ui.settings import load_settings
 
     registry = find_components(component_folders)
+    service = load_server_settings(server)
+    if service is not None:
+        from ui.commands.run_at_server import run_at_server
+
+        refuse_own(backend, cache)
+        settings = load_settings(runs_folder)
+        output = Output(as_json=as_json)
+        run_at_server(
+            file, overrides or (), service, settings, output, registry=registry, live=live
+        )
     graph = compose(load_pipeline(file, overrides or ()), registry)
     settings = load_settings(runs_folder, cache=cache)
     execute(graph, settings, Output(as_json=as_json), live=live, backend=backend)
+
+
+def refuse_own(backend: BackendName | None, cache: bool | None) -> None:
+    """Refuse options that a service decides itself. Raises BadParameter."""
+    for name, value in (("--backend", backend), ("--cache/--no-cache", cache)):
+        if value is not None:
+            raise typer.BadParameter(
+                "the service decides this for its runs; leave it out", param_hint=name
+            )
 
 
 def execute(

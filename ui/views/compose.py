@@ -11,6 +11,7 @@ from ui.markdown import plain
 from ui.problems import Checked, Checker
 from ui.running import ShownRun
 from ui.views import compose_dialogs as dialogs
+from ui.views.orchestrator import sign_in, signed_in
 from ui.views.pages import results_page, runs_page
 from ui.views.refreshing import refreshed
 from ui.views.session import (
@@ -33,6 +34,7 @@ def _owners() -> Owners:
 
 
 @guarded
+@signed_in
 def compose() -> None:
     """Show the page."""
     editing = _editing()
@@ -108,12 +110,19 @@ def _bar(editing: Editing, checked: Checked) -> None:
         dialogs.save(editing)
     if more.button("More", use_container_width=True, help="Versions, export, name"):
         dialogs.more(editing, checked)
+    server = sign_in()
+    can_run = server is None or server.answer().can_run
+    place = "on this machine" if server is None else f"at {server.address}"
     if run.button(
         "Run",
         type="primary",
         use_container_width=True,
-        disabled=checked.graph is None,
-        help="Run it on this machine" if checked.graph else "Mend the problems first",
+        disabled=checked.graph is None or not can_run,
+        help="Mend the problems first"
+        if checked.graph is None
+        else f"Run it {place}"
+        if can_run
+        else "The orchestrator does not answer",
     ):
         dialogs.run(editing, orchestrator_settings())
     shown: ShownRun | None = st.session_state.get("shown_run")

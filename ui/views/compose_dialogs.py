@@ -15,6 +15,7 @@ from ui.markdown import plain
 from ui.registry import keep_components
 from ui.running import ShownRun
 from ui.uploads import FILE_TYPES, MAX_UPLOAD_BYTES, UploadError, read_uploads
+from ui.views.orchestrator import environment, may_run
 from ui.views.session import forget_components, guarded, registry, tell_failure, user, workspace
 from ui.workspace import NewerVersionError, WorkspaceError
 
@@ -237,8 +238,10 @@ def run(editing: Editing, settings: OrchestratorSettings) -> None:
     except NewerVersionError as error:
         _save_newer(editing, error.newest)
         return
-    file = workspace().folder / f"{version.name}.yaml"
-    st.session_state.shown_run = ShownRun(launch(["run", str(file)], settings, user()))
+    if may_run():
+        file = workspace().folder / f"{version.name}.yaml"
+        started = launch(["run", str(file)], settings, user(), environment())
+        st.session_state.shown_run = ShownRun(started)
     st.rerun()
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from orchestrator.backends.record import BackendRecord
 from orchestrator.dead_letters import read_dead_letters
 from orchestrator.embedded import load_run
 from orchestrator.events import Kind
@@ -27,6 +28,7 @@ from ui.run_page import (
     read_page,
 )
 from ui.running import ShownRun
+from ui.views.orchestrator import environment
 from ui.views.pages import open_in_compose, results_page, runs_page
 from ui.views.refreshing import refreshed
 from ui.views.session import (
@@ -171,7 +173,7 @@ def _action(page: RunPage, opened: Journal) -> None:
 def _continue(run: str, *, redrive: bool) -> None:
     st.session_state.pop("continuing_failure", None)
     st.session_state.continuing = Continuing.begin(
-        run, orchestrator_settings(), user(), redrive=redrive
+        run, orchestrator_settings(), user(), environment(), redrive=redrive
     )
     st.rerun()
 
@@ -311,6 +313,11 @@ def _dead_letters(page: RunPage) -> None:
         for x in letters[:MAX_EVENTS]
     ]
     st.table([{k: plain(v) for k, v in row.items()} for row in rows], border="horizontal")
+    if server := BackendRecord(page.record.folder).server:
+        st.caption(
+            f"The run was made at {plain(server)}, where they cannot be tried again from here."
+        )
+        return
     help_ = "Try them again, and all that comes behind them"
     if st.button(f"Try {len(letters):,} again", icon=":material/replay:", help=help_):
         _continue(page.record.id, redrive=True)

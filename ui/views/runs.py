@@ -7,6 +7,7 @@ import streamlit as st
 from ui.formatting import format_seconds, format_time, plural
 from ui.markdown import plain
 from ui.run_history import STATES, History, read_history
+from ui.views.orchestrator import signed_in
 from ui.views.pages import runs_page
 from ui.views.run import show_run
 from ui.views.session import guarded, journal
@@ -16,6 +17,7 @@ _WIDTHS = (1.3, 3.6, 2.2, 1.7, 1.0, 4.2)
 
 
 @guarded
+@signed_in
 def runs() -> None:
     """Show the page."""
     run = str(st.query_params.get("run", ""))
