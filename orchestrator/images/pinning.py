@@ -49,7 +49,7 @@ def pin_images(
     for host, wanted in by_host.items():
         for names, result in _resolved(host, wanted, open_session):
             if isinstance(result, RegistryError):
-                faults.append(f"{names} is not pinned to a digest: {result}")
+                faults.append(f"not pinned to a digest: {names}: {result}")
             else:
                 images[names] = result
     if faults and required:

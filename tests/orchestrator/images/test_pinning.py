@@ -57,7 +57,7 @@ def test_the_credentials_of_docker_login_are_used_without_an_engine(
     name = f"{registry.host}/pins/guarded:1"
     digest = RegistryImages(registry.host, USER, PASSWORD).put("pins/guarded", "1", "x")
     [warning] = pin_images([name]).warnings
-    assert f"{name} is not pinned" in warning
+    assert f"not pinned to a digest: {name}" in warning
     assert f"run `docker login {registry.host}`" in warning
     auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     login = {"auths": {registry.host: {"auth": auth}}}
@@ -79,10 +79,10 @@ def test_what_cannot_be_asked_is_left_and_told_of_once_per_registry(
         assert list(pinned.images) == [there]
         told = "\n".join(pinned.warnings)
         assert len(pinned.warnings) == 3
-        assert "eoloom/local:1 is not pinned to a digest: its name has no registry" in told
-        assert f"{away}/a:1, {away}/b:1 is not pinned to a digest: cannot reach the" in told
-        assert f"{missing} is not pinned to a digest: {image_registry.host} has no image" in told
-        with pytest.raises(RegistryError, match=r"a:1, .*b:1 is not pinned"):
+        assert "not pinned to a digest: eoloom/local:1: its name has no registry" in told
+        assert f"not pinned to a digest: {away}/a:1, {away}/b:1: cannot reach the" in told
+        assert f"not pinned to a digest: {missing}: {image_registry.host} has no image" in told
+        with pytest.raises(RegistryError, match=r"not pinned to a digest: .*a:1, .*b:1"):
             pin_images(names, required=True)
 
 
