@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMessage, WSMsgType, web
 
+from tests.web_servers import end
+
 _OF_ONE_CONNECTION = {"connection", "content-encoding", "content-length", "transfer-encoding"}
 _OF_A_WEBSOCKET = {"sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"}
 _HEADER = "X-Forwarded-User"
@@ -54,7 +56,7 @@ class _Proxy:
         if self._client is not None:
             await self._client.close()
         if self._runner is not None:
-            await self._runner.cleanup()
+            await end(self._runner)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         assert self._client is not None

@@ -22,6 +22,7 @@ from aiohttp import WSMsgType, web
 
 from tests.fakes.kubernetes_controllers import RESTRICTED, Controllers, Outcome, insecure
 from tests.fakes.kubernetes_store import Key, Object, RefusalError, Store
+from tests.web_servers import end
 
 TOKEN = "the-token"  # noqa: S105 - of the fake alone
 
@@ -181,7 +182,7 @@ class FakeKubernetes:
         self._started.set()
         await self._stopped.wait()
         work.cancel()
-        await runner.cleanup()
+        await end(runner)
 
     async def _work(self) -> None:
         while True:
