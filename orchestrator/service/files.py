@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import stat
+from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
@@ -35,3 +38,21 @@ def open_file(folder: Path, path: str) -> BinaryIO:
         os.close(descriptor)
         raise missing
     return os.fdopen(descriptor, "rb")
+
+
+@contextlib.asynccontextmanager
+async def opened_file(folder: Path, path: str) -> AsyncIterator[BinaryIO]:
+    """Open a file as `open_file` does, in a thread; closed also if the caller goes meanwhile."""
+    opening = asyncio.ensure_future(asyncio.to_thread(open_file, folder, path))
+    try:
+        file = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close)
+        raise
+    with file:
+        yield file
+
+
+def _close(opening: asyncio.Future[BinaryIO]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -18,7 +18,7 @@ from orchestrator.events import Event, Kind
 from orchestrator.result_files import read_results
 from orchestrator.service.authentication import Authentication
 from orchestrator.service.errors import RequestError, refusing
-from orchestrator.service.files import open_file
+from orchestrator.service.files import opened_file
 from orchestrator.service.messages import event_message, result_message, run_message
 from orchestrator.service.observers import Subscription
 from orchestrator.service.runs import RunEvent, RunRegistry, ServiceRun
@@ -168,7 +168,7 @@ class RunService(RunsServicer):
             if request.offset < 0:
                 raise RequestError(f"offset is {request.offset}; it cannot be negative")
             record = await asyncio.to_thread(self._runs.record, request.run, user)
-            with await asyncio.to_thread(open_file, record.folder, request.path) as file:
+            async with opened_file(record.folder, request.path) as file:
                 size = os.fstat(file.fileno()).st_size
                 offset = file.seek(request.offset)
                 while data := await asyncio.to_thread(file.read, CHUNK_BYTES):
