@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import webbrowser
@@ -10,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.loopback import is_loopback
 from ui.errors import EnvironmentFaultError, UiError
 from ui.page_settings import PageSettings
 from ui.server_settings import load_server_settings
@@ -82,11 +82,7 @@ def serve_page(
 
 def _check_host(host: str) -> None:
     """Refuse others unasked: the page runs programs for whoever opens it."""
-    try:
-        is_local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_local = False
-    if not is_local and not PageSettings().page_behind_proxy:
+    if not is_loopback(host) and not PageSettings().page_behind_proxy:
         raise EnvironmentFaultError(
             f"{host} can be reached from other machines, and the page runs pipelines for whoever "
             "opens it; listen on 127.0.0.1, or set EOLOOM_PAGE_BEHIND_PROXY=true where a proxy "

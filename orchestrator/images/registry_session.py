@@ -7,7 +7,6 @@ https://distribution.github.io/distribution/spec/auth/token/.
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 from orchestrator.errors import ImageError, RegistryError
 from orchestrator.images.credentials import Credentials, find_credentials
 from orchestrator.images.reference import DOCKER_HUB
+from orchestrator.loopback import is_loopback
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -118,7 +118,7 @@ class RegistrySession:
         if self._base:
             return self._base
         host = _HUB_HOST if self.host == DOCKER_HUB else self.host
-        schemes = ("https", "http") if is_loopback(self.host) else ("https",)
+        schemes = ("https", "http") if _is_local(self.host) else ("https",)
         for scheme in schemes:
             try:
                 self._send("GET", f"{scheme}://{host}/v2/", {})
@@ -140,7 +140,7 @@ class RegistrySession:
             return _basic(found)
         values = dict(_CHALLENGE.findall(rest))
         realm = urlsplit(values.get("realm", ""))
-        is_safe = realm.scheme == "https" or is_loopback(realm.netloc)
+        is_safe = realm.scheme == "https" or _is_local(realm.netloc)
         if kind.lower() != "bearer" or realm.scheme not in {"http", "https"} or not is_safe:
             raise ImageError(f"{self.host} asks for credentials in a way that is not supported")
         return f"Bearer {self._token(values, scope, found)}"
@@ -194,15 +194,9 @@ def _innermost(error: BaseException) -> str:
     return str(getattr(error, "strerror", "") or error)
 
 
-def is_loopback(host: str) -> bool:
+def _is_local(place: str) -> bool:
     """Say whether a host, with or without a port, is this machine."""
-    name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(urlsplit(f"//{place}").hostname or "")
 
 
 def _no_authentication(request: Any) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestrator.loopback import is_loopback
 
 PREFIX = "EOLOOM_SERVICE_"
 DEFAULT_ADDRESS = "127.0.0.1:8061"
@@ -94,13 +95,7 @@ class ServiceSettings(BaseSettings):
         """Whether only users of this machine can reach the address."""
         if self.address.startswith("unix:"):
             return True
-        host = self.address.rpartition(":")[0].strip("[]")
-        if host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.address.rpartition(":")[0].strip("[]"))
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:

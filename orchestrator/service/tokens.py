@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 MIN_TOKEN: Final = 16
 MAX_TOKEN: Final = 8192
+"""Characters of a bearer token that are read."""
 MAX_USER: Final = 200
 
 _CACHED_TOKENS: Final = 10_000

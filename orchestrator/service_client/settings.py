@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Final, Self
@@ -11,11 +10,10 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestrator.errors import SettingsError
+from orchestrator.loopback import is_loopback
+from orchestrator.service.tokens import MAX_TOKEN
 
 PREFIX: Final = "EOLOOM_"
-
-MAX_TOKEN: Final = 8192
-"""Characters of a bearer token; as many as the service reads."""
 
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/\s]+):(\d{1,5})")
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
@@ -72,13 +70,7 @@ class ServerSettings(BaseSettings):
     @property
     def is_local(self) -> bool:
         """Whether the service is on this machine."""
-        host = self.server.rpartition(":")[0].strip("[]")
-        if host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.server.rpartition(":")[0].strip("[]"))
 
     @property
     def is_plaintext(self) -> bool:

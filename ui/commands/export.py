@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from ui.commands.options import (
     AsJson,
     ComponentFolders,
     Force,
+    OutputPath,
     Overrides,
     PipelineArgument,
     Profiles,
@@ -50,10 +50,6 @@ Pin = Annotated[
 ]
 
 
-OutputPath = Annotated[
-    Path,
-    typer.Option("--output", "-o", help="The file or folder to write.", show_default=False),
-]
 Namespace = Annotated[
     str, typer.Option("--namespace", help="With kustomize: the namespace of the overlays.")
 ]

@@ -50,6 +50,11 @@ Overrides = Annotated[
     ),
 ]
 
+OutputPath = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="The file or folder to write.", show_default=False),
+]
+
 RunsFolder = Annotated[
     Path | None,
     typer.Option(

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ui.commands.options import AsJson, ComponentFolders, Force, RunArgument, RunsFolder
+from ui.commands.options import (
+    AsJson,
+    ComponentFolders,
+    Force,
+    OutputPath,
+    RunArgument,
+    RunsFolder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +70,6 @@ ChosenForm = Annotated[
         help="ro-crate: a Workflow Run RO-Crate, as a folder or file.zip; openlineage: events, one "
         "JSON document a line.",
     ),
-]
-OutputPath = Annotated[
-    Path,
-    typer.Option("--output", "-o", help="The file or folder to write.", show_default=False),
 ]
 WithData = Annotated[
     bool,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import streamlit as st
 
+from orchestrator.service.tokens import MAX_TOKEN
 from ui.markdown import plain
 from ui.server_settings import load_server_settings
 from ui.server_sign_in import (
@@ -137,7 +138,7 @@ def _form(own: SignIn, answer: Answer) -> None:
                 st.rerun()
             return
         with st.form("sign-in", clear_on_submit=True):
-            token = st.text_input("Token", type="password", autocomplete="off", max_chars=8192)
+            token = st.text_input("Token", type="password", autocomplete="off", max_chars=MAX_TOKEN)
             pressed = st.form_submit_button("Sign in", type="primary", use_container_width=True)
         st.caption(
             "The page keeps the token until you sign out, close this tab or reload it, and writes "
