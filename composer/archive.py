@@ -80,6 +80,8 @@ def _safe(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     for entry in entries:
         name = entry.filename
         path = PurePosixPath(name)
+        if not name:  # zipfile itself does not expect one
+            raise SolutionError("the archive has a file without a name")
         if "\\" in name or ":" in name or path.is_absolute() or ".." in path.parts:
             raise SolutionError(f"the archive has a file that leads outside: {name[:200]!r}")
         if entry.is_dir():

@@ -192,6 +192,8 @@ def _check_members(members: list[zipfile.ZipInfo], name: str) -> None:
         raise InputError(f"{name} would unpack to {total / 1024**3:.0f} GiB; it is refused")
     for member in members:
         path = PurePosixPath(member.filename)
+        if not member.filename:  # zipfile itself does not expect one
+            raise InputError(f"{name} holds a file without a name; it is refused")
         if path.is_absolute() or ".." in path.parts or "\\" in member.filename:
             raise InputError(f"{name} holds {member.filename!r}, a path that leads out of it")
         if stat.S_ISLNK(member.external_attr >> 16):

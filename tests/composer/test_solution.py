@@ -245,6 +245,14 @@ def test_archives_that_are_refused(
     assert words in str(caught.value)
 
 
+def test_an_archive_with_a_nameless_file_is_refused(registry: Registry) -> None:
+    buffer = io.BytesIO(packed(GOOD))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(""), "content")
+    with pytest.raises(SolutionError, match="has a file without a name"):
+        import_solution(buffer.getvalue(), registry)
+
+
 def test_an_archive_with_one_name_twice_is_refused(registry: Registry) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

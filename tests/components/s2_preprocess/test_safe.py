@@ -128,6 +128,14 @@ def test_paths_that_lead_out_of_a_zip_are_refused(shared: Path, safe: Path, name
         read(shared, path)
 
 
+def test_a_nameless_file_in_a_zip_is_refused(shared: Path, safe: Path) -> None:
+    path = zip_product(safe)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(""), "content")
+    with pytest.raises(InputError, match="holds a file without a name"):
+        read(shared, path)
+
+
 def test_a_bomb_is_refused_by_its_ratio(shared: Path, safe: Path) -> None:
     path = add_members(zip_product(safe), ["S2A.SAFE/bomb.jp2"], bytes(30_000_000))
     with pytest.raises(InputError, match=r"bomb.jp2' unpacks to 30000000 bytes from \d+"):
