@@ -16,6 +16,7 @@ import grpc
 import pytest
 
 from tests.components.kit.sums import Client, Number
+from tests.components.kit.sums_process import HELD
 from tests.data import ROOT
 
 _PATIENCE_S = 30
@@ -77,17 +78,20 @@ async def running(folder: Path, **environment: str) -> AsyncIterator[tuple[Compo
 
 
 async def refusal(client: Client) -> grpc.StatusCode:
-    """Call until a call is refused, because the signal has arrived, and return the status."""
+    """Call until a call is refused, because the signal has arrived, and return the status.
+
+    By unary calls: where a stream ends while grpc.aio writes to it, it says INTERNAL of itself.
+    """
     while True:
         try:
-            await client.running(iter([Number(value=1)])).read()
+            await client.double(Number(value=1))
         except grpc.aio.AioRpcError as error:
             return error.code()
 
 
 async def test_sigterm_lets_a_call_end_and_takes_no_more(tmp_path: Path) -> None:
     async with running(tmp_path, EOLOOM_STOP_GRACE_S="20") as (component, client):
-        call = client.double(Number(value=4))
+        call = client.double(Number(value=HELD))
         await component.follow_until("progress 1/2")
         component.process.send_signal(signal.SIGTERM)
         # Cancelled is what had arrived but not begun.
