@@ -38,6 +38,8 @@ class Script:
             os.kill(os.getpid(), signal.SIGKILL)
         if number in params.get("fail_at", ()):
             code = getattr(grpc.StatusCode, params.get("status", "INVALID_ARGUMENT"))
+            # A caller knows that a message has been given when its write has returned.
+            await asyncio.sleep(params.get("fail_after_s", 0))
             await self.context.abort(code, f"scripted failure at {number}")
         if params.get("hang_at") == number:
             await asyncio.sleep(3600)

@@ -16,10 +16,13 @@ AFTER = {"gather": [b"m4,m5,m6"], "pair": [b"m1+m2", b"m4+m5", b"m5+m6"]}
 
 
 def skipping(operation: str, **script: object) -> Plan:
-    """The source is slow, so that what the component has read is what it was given."""
+    """What the component has read when it fails is what it was given, no more and no less.
+
+    The source is slow, and a failure comes after the write of its message has returned.
+    """
     steps = [
-        step("source", "produce", count=6, delays_s=[0.1]),
-        step("work", operation, {"on_error": OnError.SKIP}, **script),
+        step("source", "produce", count=6, delays_s=[0.3]),
+        step("work", operation, {"on_error": OnError.SKIP}, fail_after_s=0.1, **script),
         step("end", "relay"),
     ]
     return make_plan(
