@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from composer.contract import Role
 from composer.errors import Fault, FaultCode
 from composer.literals import encode_literals
-from composer.names import nearest
+from composer.names import alternatives, nearest
 from composer.pipeline import End
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def _check_literals(
     line = file.line("nodes", end.node, "values", end.operation)
     operation = contract.operations.get(end.operation)
     if operation is None:
-        words = f"node {end.node} has no operation {end.operation!r}"
         suggestion = nearest(end.operation, contract.operations)
+        words = f"node {end.node} has no operation {end.operation!r}"
+        words += "" if suggestion else alternatives(contract.operations)
         checked.faults.append(Fault(place, words, FaultCode.UNKNOWN_OPERATION, suggestion, line))
         return
     values = node.options.values[end.operation]

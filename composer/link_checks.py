@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from composer.contract import Kind
 from composer.errors import Fault, FaultCode
 from composer.fields import Content, FieldEnd, FieldLink, content_difference, way_of
-from composer.names import nearest
+from composer.names import alternatives, nearest
 from composer.pipeline import End, Link
 from composer.ports import (
     Side,
@@ -134,7 +134,8 @@ def _resolve(
         suggestion = nearest(end.operation, operations)
         if suggestion is None and len(operations) == 1:
             suggestion = next(iter(operations))
-        message = f"node {end.node} has no operation {end.operation!r}"
+        others = "" if suggestion else alternatives(operations)
+        message = f"node {end.node} has no operation {end.operation!r}{others}"
         meant = End(end.node, suggestion or end.operation)
         found = _Found(message, FaultCode.UNKNOWN_OPERATION, suggestion)
         return _Resolved(meant, False, (found,))
@@ -156,7 +157,8 @@ def _resolve_field(
     if message is None or not message.fields or message.field(end.field or ""):
         return whole
     suggestion = nearest(end.field or "", [field.name for field in message.fields])
-    words = f"{message.name} has no field {end.field!r}"
+    others = "" if suggestion else alternatives(field.name for field in message.fields)
+    words = f"{message.name} has no field {end.field!r}{others}"
     return _Resolved(whole.meant, False, (_Found(words, FaultCode.UNKNOWN_FIELD, suggestion),))
 
 

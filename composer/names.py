@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +17,8 @@ IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 VERSION = r"^\d{1,6}\.\d{1,6}\.\d{1,6}(-[0-9A-Za-z.-]{1,40})?$"
 """MAJOR.MINOR.PATCH with an optional pre-release (https://semver.org/spec/v2.0.0.html)."""
+
+_MAX_ALTERNATIVES: Final = 20
 
 
 def dns_label(name: str) -> str:
@@ -45,6 +48,14 @@ def nearest(name: str, valid: Iterable[str]) -> str | None:
     by_lower = {candidate.lower(): candidate for candidate in valid}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return by_lower[found[0]] if found else None
+
+
+def alternatives(valid: Iterable[str]) -> str:
+    """Return what a message about an unknown name adds where none is like it: those there are."""
+    names = list(itertools.islice(valid, _MAX_ALTERNATIVES + 1))
+    more = ", ..." if len(names) > _MAX_ALTERNATIVES else ""
+    listed = ", ".join(names[:_MAX_ALTERNATIVES])
+    return f"; there are: {listed}{more}" if names else "; there are none"
 
 
 def version_key(version: str) -> tuple[tuple[int, ...], bool, str]:

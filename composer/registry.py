@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from composer.component import Component, load_component
 from composer.errors import ComposerError, UnknownComponentError
 from composer.manifest import MANIFEST
-from composer.names import nearest, version_key
+from composer.names import alternatives, nearest, version_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -113,7 +113,8 @@ class Registry:
             if broken is not None:
                 raise UnknownComponentError(f"component {name!r} cannot be used: {broken.error}")
             suggestion = nearest(name, self._versions)
-            raise UnknownComponentError(f"there is no component {name!r}", suggestion)
+            others = "" if suggestion else alternatives(self._versions)
+            raise UnknownComponentError(f"there is no component {name!r}{others}", suggestion)
         if version and version not in versions:
             there_are = ", ".join(versions)
             raise UnknownComponentError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema.exceptions import relevance
 
-from composer.names import nearest
+from composer.names import alternatives, nearest
 from composer.validation import show
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def refusals(error: ValidationError) -> Iterator[Refusal]:
     elif error.validator == "additionalProperties" and expected is False:
         known = schema.get("properties", {})
         for name in sorted(set(value) - set(known)):
-            yield Refusal((*place, name), "there is no such parameter", nearest(name, known), True)
+            meant = nearest(name, known)
+            message = "there is no such parameter" + ("" if meant else alternatives(known))
+            yield Refusal((*place, name), message, meant, True)
     elif error.validator == "required":
         # jsonschema reports each missing name on its own, and only its message says which.
         name = next(n for n in expected if error.message.startswith(repr(n)))

@@ -182,6 +182,12 @@ def test_the_network_cannot_be_changed(registry: Registry) -> None:
             "3: node s: there is no version '2.0.0' of scenes; there is 1.0.0",
         ),
         (
+            FaultCode.UNKNOWN_COMPONENT,
+            [],
+            {"s": "weather-oracle"},
+            "3: node s: there is no component 'weather-oracle'; there are: charts, filters, scenes",
+        ),
+        (
             FaultCode.UNKNOWN_NODE,
             ["s.search -> f.clean", "s.search -> ff.clean"],
             {"s": "scenes", "f": "filters"},

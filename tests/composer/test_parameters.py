@@ -63,6 +63,14 @@ def test_unknown_parameters_are_named_each_with_the_nearest() -> None:
     }
 
 
+def test_an_unknown_parameter_that_is_like_no_other_is_told_with_those_there_are() -> None:
+    (refusal,) = schema_of(count={}, seed={}).check({"wibble": 3})
+    assert refusal.message == "there is no such parameter; there are: count, seed"
+    many = {f"band_{number:02}": {} for number in range(30)}
+    (refusal,) = schema_of(**many).check({"wibble": 3})
+    assert refusal.message.endswith("band_18, band_19, ...")
+
+
 def test_a_missing_parameter_is_named() -> None:
     (refusal,) = ParameterSchema(SCENES_SCHEMA).check({})
     assert (refusal.place, refusal.message) == (
