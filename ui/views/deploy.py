@@ -62,7 +62,10 @@ def deploy() -> None:
         key="deploy-view",
     )
     if chosen == "What is deployed":
-        _warn(st.session_state.pop("deploy-warnings", ()))
+        # They are shown once. Without a place of their own, what follows would move when they go,
+        # and Streamlit, which knows a fragment by its place, would drop a click on it.
+        with st.container():
+            _warn(st.session_state.pop("deploy-warnings", ()))
         show_deployed()
     else:
         _new()

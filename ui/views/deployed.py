@@ -115,12 +115,14 @@ def _deployment(cluster: Cluster, deployed: Deployed) -> None:
         st.info("It is being removed.")
         return
     found = readiness(cluster, deployed.name)
+    # Above what comes and goes, so that no button moves away below a click.
+    actions = st.container(horizontal=True, vertical_alignment="bottom", key="deployed-actions")
     _readiness(found)
     if not found.is_ready:
         with st.container(gap="xsmall"):
             for reason in found.reasons:
                 st.warning(plain(str(reason)), icon=":material/hourglass_empty:")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with actions:
         workloads = [node for node in found.nodes if node.kind == "Deployment"]
         if workloads and st.button("Scale", icon=":material/stacks:"):
             _scale(cluster.namespace, deployed.name, {node.node: node.wanted for node in workloads})
