@@ -140,9 +140,9 @@ def assess(
     for pod in current:
         if node_of(pod) in unready:
             reasons += pod_reasons(pod, events.of(pod), _last_words(cluster, pod))
-    if any("volume is not there yet" in reason.text for reason in reasons):
-        for claim in _claims_of(cluster, current):
-            reasons += claim_reasons(claim, events.of(claim))
+    reasons += _volume_reasons(
+        cluster, [p for p in current if node_of(p) in unready], reasons, events
+    )
     # Replicas wait for the same reasons; once is enough.
     return Readiness(tuple(nodes), tuple(dict.fromkeys(reasons)))
 
@@ -220,6 +220,28 @@ def _last_words(cluster: Cluster, pod: Object) -> str:
     return ""
 
 
+def _volume_reasons(
+    cluster: Cluster, pods: Sequence[Object], others: Sequence[Reason], events: _Events
+) -> list[Reason]:
+    """Return why claims of pods that have no node yet are not bound.
+
+    Of a class that waits for its first consumer the scheduler says nothing while the volume cannot
+    be made: the pod is just pending. Where there are other reasons, a volume that may still come is
+    not told beside them, unless they are about it.
+    """
+    waiting = [pod for pod in pods if not pod["spec"].get("nodeName")]
+    if not waiting:
+        return []
+    found = [
+        reason
+        for claim in _claims_of(cluster, waiting)
+        for reason in claim_reasons(claim, events.of(claim))
+    ]
+    if not others or any("volume is not there yet" in other.text for other in others):
+        return found
+    return [reason for reason in found if not reason.may_pass]
+
+
 def _claims_of(cluster: Cluster, pods: Sequence[Object]) -> list[dict[str, Any]]:
     names = {
         volume["persistentVolumeClaim"]["claimName"]
@@ -227,5 +249,8 @@ def _claims_of(cluster: Cluster, pods: Sequence[Object]) -> list[dict[str, Any]]
         for volume in pod["spec"].get("volumes") or []
         if "persistentVolumeClaim" in volume
     }
-    claims, _ = cluster.list(cluster.resource("v1", "PersistentVolumeClaim"))
+    try:
+        claims, _ = cluster.list(cluster.resource("v1", "PersistentVolumeClaim"))
+    except ClusterAccessError:
+        return []  # not allowed to read them: what the pods say has to do
     return [claim for claim in claims if claim["metadata"]["name"] in names]

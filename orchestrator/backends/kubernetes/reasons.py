@@ -70,7 +70,7 @@ _PULL_CAUSES: Final = (
         ),
     ),
     (
-        re.compile(r"unauthorized|denied|forbidden|401|403|authentication", re.I),
+        re.compile(r"unauthorized|denied|forbidden|\b40[13]\b|authentication", re.I),
         _Meaning(
             "the registry does not let the cluster in",
             "name a pull secret with valid credentials in the profile (images.pull_secrets)",
@@ -168,18 +168,32 @@ def pod_reasons(pod: Object, events: Sequence[Object] = (), last_words: str = ""
 
 
 def workload_reasons(workload: Object, events: Sequence[Object] = ()) -> list[Reason]:
-    """Return why a Deployment or a Job cannot make its pods at all. events: of it."""
+    """Return why a Deployment or a Job cannot make its pods, or makes no more. events: of it.
+
+    A Job has failed for good when the cluster says so, whatever its pods look like.
+    """
     node = node_of(workload)
     status = workload.get("status") or {}
-    words = [
-        str(condition.get("message", ""))
-        for condition in status.get("conditions") or []
-        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True"
-    ]
-    if workload.get("kind") == "Job" and not status.get("active"):
+    words = _true_conditions(status, "ReplicaFailure")
+    if workload.get("kind") != "Job":
+        return [_refused_pods(node, each) for each in words]
+    if failures := _true_conditions(status, "Failed"):
+        text = "the run has failed, and is not tried again"
+        advice = "its log says why (`eoloom deployments logs`)"
+        return [Reason(node, _join(text, each, advice), may_pass=False) for each in failures]
+    if not status.get("active"):
         # A Job has no such condition; its event is all there is.
         words += [str(event.get("message", "")) for event in _latest(events, {"FailedCreate"})[:1]]
     return [_refused_pods(node, each) for each in words]
+
+
+def _true_conditions(status: Mapping[str, Any], kind: str) -> list[str]:
+    """Return the messages of the conditions of a type that hold."""
+    return [
+        str(condition.get("message", ""))
+        for condition in status.get("conditions") or []
+        if condition.get("type") == kind and condition.get("status") == "True"
+    ]
 
 
 def claim_reasons(claim: Object, events: Sequence[Object] = ()) -> list[Reason]:

@@ -12,7 +12,7 @@ from orchestrator.backends.kubernetes.cluster import Cluster
 from orchestrator.backends.kubernetes.errors import QuotaExceededError
 from orchestrator.backends.kubernetes.quota import demand_of, missing_room
 from orchestrator.backends.kubernetes.readiness import Readiness, wait_until_ready
-from orchestrator.backends.kubernetes.reasons import Reason, claim_reasons
+from orchestrator.backends.kubernetes.reasons import Reason, claim_reasons, workload_reasons
 from tests.fakes.kubernetes_api import FakeKubernetes
 from tests.fakes.kubernetes_controllers import (
     Outcome,
@@ -66,6 +66,13 @@ PULL_FAILURES = [
         "check its address",
         True,
         id="unreachable",
+    ),
+    pytest.param(
+        'Failed to pull image "registry.example:4010/eo/x@sha256:9b401c": dial tcp: i/o timeout',
+        "the node cannot reach the registry",
+        "check its address",
+        True,
+        id="a-port-and-a-digest-are-no-status",
     ),
     pytest.param(
         'Failed to pull image "registry.example/eo/x:1": no match for platform in manifest',
@@ -209,6 +216,42 @@ def test_a_claim_that_stays_unbound(
     assert words in of_claim.text
     assert message in of_claim.text
     assert of_claim.may_pass is may_pass
+
+
+def test_a_claim_whose_class_waits_for_its_first_consumer_and_cannot_serve_it(
+    cluster: Cluster, fake: FakeKubernetes
+) -> None:
+    """The scheduler says nothing then: the pod is pending, and only its claim knows why."""
+    fake.set_outcome("clean", Outcome({"phase": "Pending"}))
+    Deployer(cluster, deployment_objects(("clean",))).apply()
+    claim = fake.store.get(Key("persistentvolumeclaims", "eo", NAME))
+    message = "NodePath only supports ReadWriteOnce and ReadWriteOncePod (1.22+) access modes"
+    event = {"message": message, "involvedObject": claim["metadata"]}
+    fake.store.create(
+        Key("events", "eo", "claim.1"), {"metadata": {}, "reason": "ProvisioningFailed", **event}
+    )
+    found = wait_until_ready(cluster, NAME, timeout_s=5, patience_s=0.2)
+    (reason,) = found.reasons
+    assert reason.subject == f"claim {NAME}"
+    assert "(ReadWriteMany)" in reason.text
+    assert found.is_hopeless
+    assert found.seconds < 4
+
+
+def test_a_job_that_has_failed_for_good_is_not_waited_for() -> None:
+    message = "Container orchestrator for pod eo/x failed with exit code 3 matching FailJob rule"
+    failed = {"type": "Failed", "status": "True", "reason": "PodFailurePolicy", "message": message}
+    job = {
+        "kind": "Job",
+        "metadata": {"name": "x", "labels": {"eoloom.org/node": "orchestrator"}},
+        "status": {"conditions": [failed]},
+    }
+    (reason,) = workload_reasons(job)
+    assert reason.text.startswith("the run has failed, and is not tried again")
+    assert message in reason.text
+    assert not reason.may_pass
+    failed["status"] = "False"
+    assert workload_reasons(job) == []
 
 
 def test_a_claim_whose_volume_is_lost() -> None:
