@@ -53,11 +53,14 @@ COMPONENTS_FOLDER: Final = "components"
 LOCK_FILE: Final = ".lock"
 _LOCK_INTERVAL_S: Final = 1.0
 
-# Those of `eoloom`; what a Job may try again is everything else.
+# Those of `eoloom`. The Job ends with the first three, and tries again after everything else.
 SUCCEEDED: Final = 0
 FAILED: Final = 1
 INVALID: Final = 2
 ENVIRONMENT: Final = 3
+"""A volume, a database or the like cannot be used now."""
+BROKEN: Final = 70
+"""A defect (EX_SOFTWARE of sysexits.h); Python's own code for it would be that of a failed run."""
 INTERRUPTED: Final = 130
 
 logger = logging.getLogger(__name__)
@@ -78,7 +81,8 @@ class DeployedSettings(BaseSettings):
 async def run_deployed(deployed: DeployedSettings, settings: OrchestratorSettings) -> int:
     """Begin the run, or go on with it, and return how the process exits.
 
-    Raises ComposerError and OrchestratorError for what trying again does not help.
+    Raises ComposerError and OrchestratorError for what trying again does not help, and of the
+    latter SettingsError for what may pass.
     """
     addresses: dict[str, str] = _read(deployed.folder / ADDRESSES_FILE, str)
     replicas_file = deployed.folder / REPLICAS_FILE
@@ -113,13 +117,16 @@ def main() -> int:
         return asyncio.run(_interruptible(deployed, OrchestratorSettings()))
     except ValidationError as error:
         logger.error("wrong environment: %s", error)
-        return ENVIRONMENT
+        return INVALID
     except SettingsError as error:
         logger.error("%s", error)
         return ENVIRONMENT
     except (ComposerError, OrchestratorError) as error:
         logger.error("%s", error)
         return INVALID
+    except Exception:
+        logger.exception("this is a defect of EO Loom; please report it")
+        return BROKEN
 
 
 async def _interruptible(deployed: DeployedSettings, settings: OrchestratorSettings) -> int:

@@ -85,6 +85,7 @@ Quantity = Annotated[str, AfterValidator(_quantity)]
 Cidr = Annotated[str, AfterValidator(_cidr)]
 Name = Annotated[str, Field(pattern=_NAME)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class _Model(BaseModel):
@@ -241,6 +242,19 @@ class Tls(_Model):
         return self
 
 
+class Requests(_Model):
+    """How much of what a component may use is reserved for it on a node, as shares of 1.
+
+    Nodes of a pipeline wait for each other most of the time, so that whole cores for each would
+    stand idle. A component takes more cores than are reserved wherever they are free, and memory
+    up to what its manifest says; where a node runs out of memory, those go first that use more
+    than is reserved for them.
+    """
+
+    cpu: Share = 0.25
+    memory: Share = 1.0
+
+
 class Project(_Model):
     """What one project, which is one namespace, may use; None sets no bound."""
 
@@ -280,6 +294,7 @@ class Profile(_Model):
     placement: Placement = Placement()
     network: Network = Network()
     tls: Tls | None = None
+    requests: Requests = Requests()
     project: Project = Project()
     journal: Journal | None = None
     scratch: Quantity = "10Gi"

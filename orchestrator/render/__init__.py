@@ -12,6 +12,7 @@ objects and watches them is a backend.
     pods.py         security, probes, volumes and placement of a pod
     data.py         which nodes read data from outside, and with which keys
     network.py      who may talk to whom
+    outside.py      URLs that this would keep pods from
     tls.py          certificates for it
     storage.py      the claim for what is computed, and the volume behind it
     run_job.py      the run: its Job and what it reads

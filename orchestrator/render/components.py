@@ -8,7 +8,7 @@ from composer.blueprint import PORT
 from composer.deployments import WEB_PORT
 from orchestrator.render import labels, pods, tls
 from orchestrator.render.data import SHARED_FOLDER, data_environment
-from orchestrator.render.quantities import byte_quantity, cpu_quantity
+from orchestrator.render.quantities import byte_quantity, requested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,10 +167,9 @@ def _ports(context: Context, node: str) -> list[dict[str, Any]]:
 
 
 def _resources(context: Context, node: NodePlan) -> dict[str, Any]:
-    """Return what a replica is promised, and its bounds: none for cores, idle ones are free."""
-    memory = byte_quantity(node.memory_bytes)
-    requests = {"cpu": cpu_quantity(node.cpu), "memory": memory}
-    limits = {"memory": memory}
+    """Return what is reserved for a replica, and its bounds: none for cores, idle ones are free."""
+    requests = requested(context.profile, node.cpu, node.memory_bytes)
+    limits = {"memory": byte_quantity(node.memory_bytes)}
     if node.gpus and context.profile.gpu is not None:
         requests[context.profile.gpu.resource] = str(node.gpus)
         limits[context.profile.gpu.resource] = str(node.gpus)
@@ -199,6 +198,8 @@ def _probes(context: Context, node: str) -> dict[str, Any]:
 
 def _autoscaler(context: Context, node: NodePlan, most: int) -> dict[str, Any]:
     least = max(1, context.replicas(node))
+    # It reckons in what is reserved, of which a busy component uses a multiple.
+    utilisation = round(_CPU_UTILISATION_PERCENT / context.profile.requests.cpu)
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -218,7 +219,7 @@ def _autoscaler(context: Context, node: NodePlan, most: int) -> dict[str, Any]:
                         "name": "cpu",
                         "target": {
                             "type": "Utilization",
-                            "averageUtilization": _CPU_UTILISATION_PERCENT,
+                            "averageUtilization": utilisation,
                         },
                     },
                 }

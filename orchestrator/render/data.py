@@ -68,7 +68,7 @@ def check_buckets(graph: Graph, profile: Profile) -> None:
     faults = [
         f"node {name}: {text} is not in the bucket {eodata.bucket} at {eodata.endpoint}"
         for name, node in graph.nodes.items()
-        for text in _texts(dict(node.params))
+        for text in texts(dict(node.params))
         if (match := _BUCKET.match(text)) and match[1] != eodata.bucket
     ]
     if faults:
@@ -114,18 +114,19 @@ def data_port(profile: Profile) -> int:
 
 
 def _names_a_url(node: PlannedNode) -> bool:
-    return any(_REMOTE.match(text) for text in _texts(dict(node.params)))
+    return any(_REMOTE.match(text) for text in texts(dict(node.params)))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts(value: Any) -> Iterator[str]:
+    """Yield all texts in the parameters of a node, however deep."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for below in value.values():
-            yield from _texts(below)
+            yield from texts(below)
     elif isinstance(value, list):
         for below in value:
-            yield from _texts(below)
+            yield from texts(below)
 
 
 def _local_paths(node: PlannedNode) -> Iterator[tuple[Place, str]]:

@@ -19,7 +19,7 @@ from orchestrator.profiles import Gpu, Images, Profile, Storage
 from orchestrator.render import labels
 from orchestrator.render.checks.finding import pod_templates
 from orchestrator.render.context import check_options
-from orchestrator.render.objects import render, run_of
+from orchestrator.render.objects import render, render_unplaced, run_of
 from orchestrator.render.options import RenderOptions
 from orchestrator.render.project import render_project
 
@@ -68,7 +68,7 @@ def export_kustomize(
             )
     check_options(graph, options)
     neutral = dataclasses.replace(options, namespace="")
-    base = render(graph, _site_of_nowhere(profiles[0]), neutral)
+    base = render_unplaced(graph, _site_of_nowhere(profiles[0]), neutral)
     # A run's id follows from its images, which every site has under other names.
     neutral = dataclasses.replace(neutral, run=run_of(base))
     files = _base_files(base)
@@ -91,6 +91,7 @@ def _site_of_nowhere(profile: Profile) -> Profile:
         storage=Storage(storage_class="", size=profile.storage.size),
         gpu=Gpu(node_selector={}),
         network=profile.network.model_copy(update={"outside": ()}),
+        requests=profile.requests,
         scratch=profile.scratch,
     )
 

@@ -12,6 +12,7 @@ from orchestrator.render.context import Context, make_context
 from orchestrator.render.data import check_buckets, check_paths
 from orchestrator.render.network import network_policies
 from orchestrator.render.options import Orchestrator, RenderOptions
+from orchestrator.render.outside import check_outside
 from orchestrator.render.run_job import run_input, run_job
 from orchestrator.render.storage import storage_objects
 
@@ -27,12 +28,22 @@ def render(
 
     Equal arguments give equal objects. Raises ProfileError naming every question that the profile
     leaves open, and RenderError for what cannot be deployed: a wrong option, a parameter that is a
-    path of this machine, more than a ConfigMap holds.
+    path of this machine or a URL that pods may not reach, more than a ConfigMap holds.
+    """
+    check_buckets(graph, profile)
+    check_outside(graph, profile)
+    return render_unplaced(graph, profile, options or RenderOptions())
+
+
+def render_unplaced(
+    graph: Graph, profile: Profile, options: RenderOptions
+) -> tuple[dict[str, Any], ...]:
+    """Return what `render` does, of a profile that is no site yet and opens nothing outside.
+
+    Raises ProfileError and RenderError, see `render`.
     """
     check_paths(graph)
-    check_buckets(graph, profile)
-    context = make_context(graph, profile, options or RenderOptions())
-    return tuple(_objects(context))
+    return tuple(_objects(make_context(graph, profile, options)))
 
 
 def certificate_hosts(

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.profiles import QUANTITY
+
+if TYPE_CHECKING:
+    from orchestrator.profiles import Profile
+
+_MIB: Final = 1 << 20
 
 _FACTORS = {
     "m": Decimal("0.001"),
@@ -30,6 +36,18 @@ def byte_quantity(count: int) -> str:
         if count and count % factor == 0:
             return f"{count // factor}{unit}"
     return str(count)
+
+
+def requested(profile: Profile, cores: float, memory_bytes: int) -> dict[str, str]:
+    """Return what a site reserves for a container: `requests` of its resources.
+
+    Of memory in whole MiB where that is less than all of it.
+    """
+    memory = memory_bytes
+    if profile.requests.memory < 1:
+        memory = min(memory, math.ceil(memory * profile.requests.memory / _MIB) * _MIB)
+    cpu = cpu_quantity(cores * profile.requests.cpu)
+    return {"cpu": cpu, "memory": byte_quantity(memory)}
 
 
 def parse_quantity(text: str | float) -> Decimal:

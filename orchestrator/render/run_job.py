@@ -1,8 +1,8 @@
 """The run: what its orchestrator reads, and the Job that is its orchestrator.
 
 The Job's pod may be lost at any time: with its machine, by eviction, for memory. The next one
-goes on with the run from the message log on the volume. A run that has failed by itself is not
-tried again.
+goes on with the run from the message log on the volume, and so it does where a volume or a database
+was not there for a while. A run that has failed by itself is not tried again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.errors import RenderError
 from orchestrator.render import labels, pods, tls
 from orchestrator.render.names import MAX_LENGTH, short_hash
+from orchestrator.render.quantities import byte_quantity, requested
 
 if TYPE_CHECKING:
     from orchestrator.render.context import Context
@@ -31,13 +32,16 @@ _KEYS: Final = (PIPELINE_KEY, ADDRESSES_KEY, REPLICAS_KEY)
 MAX_INPUT_BYTES: Final = 1 << 20
 """What a ConfigMap may hold (https://kubernetes.io/docs/concepts/configuration/configmap/)."""
 
+_CORES: Final = 1.0
+_MEMORY_BYTES: Final = 1 << 30
+
 _BACKOFF_LIMIT: Final = 10
 _START_TIMEOUT_S: Final = 1800
 # About two minutes in all, in which a component that was lost is started on another machine.
 _ATTEMPTS: Final = 9
 _BACKOFF_S: Final = 1
-# Of `eoloom`: the run has failed, its input is invalid, the environment prevents it.
-_FINAL_EXIT_CODES: Final = [1, 2, 3]
+# Of `orchestrator.deployed`: the run has failed, its input is invalid. All else may pass.
+_FINAL_EXIT_CODES: Final = [1, 2]
 
 
 def run_input(context: Context) -> dict[str, Any]:
@@ -153,8 +157,8 @@ def _container(context: Context) -> dict[str, Any]:
         "command": ["python", "-m", "orchestrator.deployed"],
         "env": env,
         "resources": {
-            "requests": {"cpu": "500m", "memory": "1Gi"},
-            "limits": {"memory": "1Gi"},
+            "requests": requested(context.profile, _CORES, _MEMORY_BYTES),
+            "limits": {"memory": byte_quantity(_MEMORY_BYTES)},
         },
         "securityContext": pods.container_security(),
         "volumeMounts": [

@@ -76,6 +76,11 @@ def succeeded(*log: str) -> Outcome:
     return Outcome(_status("Succeeded", state), log=log)
 
 
+def failed(code: int) -> Outcome:
+    """It has ended with an exit code that its Job does not try again."""
+    return Outcome(_status("Failed", {"terminated": {"exitCode": code, "reason": "Error"}}))
+
+
 def refused(message: str) -> Outcome:
     """The cluster does not let its pods be made."""
     return Outcome(refused=message)

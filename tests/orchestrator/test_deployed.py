@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.deployed import ENVIRONMENT, FAILED, INTERRUPTED, INVALID, SUCCEEDED
+from orchestrator import deployed
+from orchestrator.deployed import BROKEN, ENVIRONMENT, FAILED, INTERRUPTED, INVALID, SUCCEEDED
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -166,6 +167,30 @@ def test_what_trying_again_does_not_help_has_a_code_of_its_own(
     assert process.returncode == code, said
     assert told in said
     assert "Traceback" not in said
+
+
+def test_a_database_that_is_not_there_may_be_there_later(
+    start: Start, runs: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("EOLOOM_DATABASE_URL", "postgresql+psycopg://x:y@127.0.0.1:1/eoloom")
+    process = start("dns:///127.0.0.1:1")
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == ENVIRONMENT
+    assert "cannot open the journal" in said
+    assert "Traceback" not in said
+
+
+def test_a_defect_is_not_taken_for_a_run_that_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async def broken(*_: object) -> int:
+        raise KeyError("nothing there")
+
+    monkeypatch.setattr(deployed, "run_deployed", broken)
+    monkeypatch.setenv("EOLOOM_DEPLOYED_RUN", RUN)
+    monkeypatch.setenv("EOLOOM_DEPLOYED_FOLDER", str(tmp_path))
+    assert deployed.main() == BROKEN
+    assert "nothing there" in caplog.text
 
 
 def test_a_volume_that_cannot_be_written_is_the_environment_s_fault(tmp_path: Path, start: Start):

@@ -14,7 +14,7 @@ from orchestrator.render import images_of
 from tests.data import ROOT
 from tests.docker_engine import LocalRegistry
 from tests.fakes.kubernetes_api import FakeKubernetes
-from tests.fakes.kubernetes_controllers import ready, waiting
+from tests.fakes.kubernetes_controllers import failed, ready, waiting
 from tests.ports import free_port
 from tests.registry_images import RegistryImages
 from tests.ui.conftest import Invoke, Start
@@ -64,6 +64,28 @@ def test_deploy_and_again_and_undeploy(eoloom: Invoke, fake: FakeKubernetes) -> 
     assert f"kept PersistentVolumeClaim/{name}" in gone.stdout
     assert fake.names("pods") == []
     assert "nothing is deployed" in eoloom("deployments", "list").stdout
+
+
+def test_an_autoscaler_is_asked_for_by_how_far_it_goes(
+    eoloom: Invoke, fake: FakeKubernetes
+) -> None:
+    result = eoloom("deploy", DEMO, *SITE, "--max-replicas", "3", "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    assert "+++ HorizontalPodAutoscaler/demo--clean" in result.stdout
+    assert "+  maxReplicas: 3" in result.stdout
+    assert eoloom("deploy", DEMO, *SITE, "--max-replicas", "0").exit_code == 2
+
+
+def test_deploying_the_same_again_goes_on_with_a_failed_run(
+    eoloom: Invoke, fake: FakeKubernetes
+) -> None:
+    fake.set_outcome("orchestrator", failed(1))
+    first = eoloom("deploy", DEMO, *SITE)
+    assert first.exit_code == 1
+    assert "deploying the same again goes on with it" in " ".join(first.stderr.split())
+    shown = eoloom("deploy", DEMO, *SITE, "--dry-run")
+    assert "would be replaced Job/" in shown.stdout
+    assert "it is tried again" in " ".join(shown.stdout.split())
 
 
 def test_what_does_not_become_ready_ends_in_1_with_the_reason(

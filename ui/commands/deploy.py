@@ -81,6 +81,19 @@ StopRun = Annotated[
     typer.Option("--stop-run", help="Stop a run of an earlier deployment that is still at work."),
 ]
 
+MaxReplicas = Annotated[
+    int | None,
+    typer.Option(
+        "--max-replicas",
+        min=1,
+        max=100,
+        metavar="N",
+        help="Have an autoscaler for each node, which goes up to so many replicas while they are "
+        "busy. The calls at a time stay those of the pipeline file (`concurrency`).",
+        show_default=False,
+    ),
+]
+
 Pin = Annotated[
     bool,
     typer.Option(
@@ -103,6 +116,7 @@ def deploy(
     wait: Wait = True,
     timeout_s: Timeout = 900,
     stop_run: StopRun = False,
+    max_replicas: MaxReplicas = None,
     pin: Pin = True,
     require_digests: RequireDigests = False,
     overrides: Overrides = None,
@@ -135,6 +149,7 @@ def deploy(
         claim_namespace="default",
         user=getpass.getuser(),
         files=component_files(graph),
+        max_replicas=max_replicas,
     )
     # What the profile leaves open is asked for without a way into the cluster.
     render(graph, site, options)

@@ -26,6 +26,7 @@ from orchestrator.backends.kubernetes.jobs import is_at_work
 from orchestrator.backends.kubernetes.objects import (
     Object,
     ObjectKey,
+    has_failed,
     in_order,
     key_of,
     labels_of,
@@ -43,6 +44,7 @@ _OWN_MANAGERS: Final = frozenset({FIELD_MANAGER, SCALE_MANAGER})
 _NEEDED_KINDS: Final = {"Secret": "v1", "PersistentVolumeClaim": "v1"}
 _REPLICAS: Final = ".spec.replicas"
 _REPLACE_TIMEOUT_S: Final = 120.0
+_AGAIN: Final = "its run has failed: it is tried again, and repeats no finished call"
 
 
 class Deployer:
@@ -189,7 +191,10 @@ class Deployer:
         except ClusterError as error:
             if before is None or not _is_immutable(error):
                 raise
-            return self._replace(key, before, member, error, dry_run=dry_run)
+            self._refuse_replacing(key, before, member, error)
+            return self._make_anew(key, before, member, dry_run=dry_run)
+        if before is not None and has_failed(before):
+            return self._make_anew(key, before, member, _AGAIN, dry_run=dry_run)
         return _change(key, before, answer, notes)
 
     def _apply_ours(self, member: dict[str, Any], *, dry_run: bool) -> tuple[Answer, list[str]]:
@@ -232,16 +237,10 @@ class Deployer:
             "name or namespace, or remove it"
         )
 
-    def _replace(
-        self,
-        key: ObjectKey,
-        before: Object,
-        member: dict[str, Any],
-        error: ClusterError,
-        *,
-        dry_run: bool,
-    ) -> Change:
-        """Make a finished Job anew. Raises ClusterError for one that runs, and other kinds."""
+    def _refuse_replacing(
+        self, key: ObjectKey, before: Object, member: dict[str, Any], error: ClusterError
+    ) -> None:
+        """Raise ClusterError for anything but a Job that has ended."""
         if is_kept(member):
             raise ClusterError(
                 f"{error}\n{key} is kept for the results in it, with what it was made with: leave "
@@ -262,9 +261,19 @@ class Deployer:
                 error.status,
                 error.reason,
             ) from error
+
+    def _make_anew(
+        self,
+        key: ObjectKey,
+        before: Object,
+        member: dict[str, Any],
+        *notes: str,
+        dry_run: bool,
+    ) -> Change:
+        """Delete an object and apply it, because it cannot be changed or begin again in place."""
         shown = restricted_to(before, member)
         if dry_run:
-            return Change(key, Action.REPLACE, shown, member)
+            return Change(key, Action.REPLACE, shown, member, notes)
         self._cluster.delete(key, propagation="Foreground")
         deadline = time.monotonic() + _REPLACE_TIMEOUT_S
         while self._cluster.get(key) is not None:
@@ -272,7 +281,7 @@ class Deployer:
                 raise ClusterError(f"{key} is not gone {_REPLACE_TIMEOUT_S:g} s after its deletion")
             time.sleep(0.5)
         answer = self._cluster.apply(member)
-        return Change(key, Action.REPLACE, shown, member, warnings=answer.warnings)
+        return Change(key, Action.REPLACE, shown, member, notes, answer.warnings)
 
     def _prunable(self, parent: Object | None) -> list[Change]:
         """Return what is no longer part of it. Raises ClusterError for a run that is at work."""

@@ -33,7 +33,7 @@ class Action(StrEnum):
     CREATE = "create"
     CHANGE = "change"
     REPLACE = "replace"
-    """Deleted and made anew, because its kind cannot be changed in place."""
+    """Deleted and made anew: it cannot be changed in place, or it has failed and begins again."""
     PRUNE = "prune"
     KEEP = "keep"
     """No longer part of the deployment, and left where it is for what it holds."""

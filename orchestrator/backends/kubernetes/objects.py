@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Final, NamedTuple, TypeVar
 
 from orchestrator.render import labels
@@ -109,10 +109,18 @@ def node_of(an_object: Object) -> str:
 
 def is_finished(job: Object) -> bool:
     """Whether an object is a Job that has ended, either way."""
+    return _is_job_with(job, {"Complete", "Failed"})
+
+
+def has_failed(job: Object) -> bool:
+    """Whether an object is a Job that has failed, and is not tried again by itself."""
+    return _is_job_with(job, {"Failed"})
+
+
+def _is_job_with(job: Object, types: Set[str]) -> bool:
     conditions = (job.get("status") or {}).get("conditions") or []
     return job.get("kind") == "Job" and any(
-        condition["type"] in {"Complete", "Failed"} and condition["status"] == "True"
-        for condition in conditions
+        condition["type"] in types and condition["status"] == "True" for condition in conditions
     )
 
 

@@ -178,8 +178,10 @@ def workload_reasons(workload: Object, events: Sequence[Object] = ()) -> list[Re
     if workload.get("kind") != "Job":
         return [_refused_pods(node, each) for each in words]
     if failures := _true_conditions(status, "Failed"):
-        text = "the run has failed, and is not tried again"
-        advice = "its log says why (`eoloom deployments logs`)"
+        text = "the run has failed, and is not tried again by itself"
+        advice = (
+            "its log says why (`eoloom deployments logs`); deploying the same again goes on with it"
+        )
         return [Reason(node, _join(text, each, advice), may_pass=False) for each in failures]
     if not status.get("active"):
         # A Job has no such condition; its event is all there is.

@@ -14,7 +14,7 @@ from orchestrator.backends.kubernetes.errors import ClusterError, FieldConflictE
 from orchestrator.backends.kubernetes.readiness import wait_until_ready
 from orchestrator.render.checks import Reference
 from tests.fakes.kubernetes_api import FakeKubernetes
-from tests.fakes.kubernetes_controllers import ready, succeeded
+from tests.fakes.kubernetes_controllers import failed, ready, succeeded
 from tests.fakes.kubernetes_store import Key
 from tests.orchestrator.kubernetes.manifests import NAME, deployment_objects
 
@@ -220,6 +220,29 @@ def test_a_changed_job_is_replaced_only_when_it_has_ended(
     Deployer(cluster, changed).apply()
     job = fake.store.get(Key("jobs", "eo", "fires-run-1"))
     assert job["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/eo/x:2"
+
+
+def test_deploying_the_same_again_goes_on_with_a_run_that_has_failed(
+    cluster: Cluster, fake: FakeKubernetes
+) -> None:
+    fake.set_outcome("orchestrator", failed(1))
+    Deployer(cluster, deployment_objects(run="fires-run-1")).apply()
+    assert wait_until_ready(cluster, NAME, timeout_s=5).is_hopeless
+    (name,) = fake.names("jobs")
+    before = fake.store.get(Key("jobs", "eo", name))["metadata"]["uid"]
+    again = Deployer(cluster, deployment_objects(run="fires-run-1"))
+    (shown,) = [each for each in again.preview() if each.notes]
+    assert (shown.key.name, shown.action) == (name, "replace")
+    assert "it is tried again" in shown.notes[0]
+    assert fake.store.get(Key("jobs", "eo", name))["metadata"]["uid"] == before
+    again.apply()
+    after = fake.store.get(Key("jobs", "eo", name))["metadata"]["uid"]
+    assert after != before
+    fake.set_outcome("orchestrator", succeeded())
+    assert wait_until_ready(cluster, NAME, timeout_s=5).is_ready
+    # One that has succeeded stays.
+    assert actions(again.apply())[f"Job/{name}"] == "unchanged"
+    assert fake.store.get(Key("jobs", "eo", name))["metadata"]["uid"] == after
 
 
 def test_a_claim_that_cannot_be_changed_says_what_to_do(

@@ -45,15 +45,22 @@ READY_S = 240.0
 
 
 @pytest.fixture(scope="module")
+def programs() -> Path:
+    """Those of a cluster; without them no image is built for it."""
+    require("cluster")
+    return cluster_folder()
+
+
+@pytest.fixture(scope="module")
 def node(
+    programs: Path,
     tmp_path_factory: pytest.TempPathFactory,
     component_images: dict[str, BuiltImage],
     orchestrator_image: BuiltImage,
 ) -> Iterator[Node]:
-    require("cluster")
     folder = tmp_path_factory.mktemp("node")
     references = [component_images[name].reference for name in NAMES]
-    with running_node(cluster_folder(), folder) as found:
+    with running_node(programs, folder) as found:
         archive = folder / "images.tar"
         command = ["docker", "save", "--output", archive, *references, orchestrator_image.reference]
         subprocess.run(command, check=True)

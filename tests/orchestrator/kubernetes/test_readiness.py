@@ -239,7 +239,7 @@ def test_a_claim_whose_class_waits_for_its_first_consumer_and_cannot_serve_it(
 
 
 def test_a_job_that_has_failed_for_good_is_not_waited_for() -> None:
-    message = "Container orchestrator for pod eo/x failed with exit code 3 matching FailJob rule"
+    message = "Container orchestrator for pod eo/x failed with exit code 1 matching FailJob rule"
     failed = {"type": "Failed", "status": "True", "reason": "PodFailurePolicy", "message": message}
     job = {
         "kind": "Job",

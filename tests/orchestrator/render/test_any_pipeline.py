@@ -14,6 +14,7 @@ from orchestrator.render.checks import check, external_objects
 from tests.orchestrator.render.conftest import URL
 
 LABELS = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
+SHARES = st.floats(0.001, 1)
 QUANTITIES = st.sampled_from(["1", "500m", "20Gi", "1.5Ti", "3e9"])
 
 OPTIONS = st.fixed_dictionaries(
@@ -52,6 +53,10 @@ PROFILES = st.builds(
                     "runtime_class": LABELS,
                 },
             ),
+            "network": st.fixed_dictionaries(
+                {"outside": st.just([{"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}])},
+                optional={"dns_cidrs": st.just(["169.254.20.10/32"]), "dns_port": st.just(5353)},
+            ),
         },
         optional={
             "eodata": st.just(
@@ -66,7 +71,7 @@ PROFILES = st.builds(
             "placement": st.just(
                 {"node_selector": {"a": "b"}, "tolerations": [{}], "priority_class": "low"}
             ),
-            "network": st.just({"dns_cidrs": ["169.254.20.10/32"], "dns_port": 5353}),
+            "requests": st.fixed_dictionaries({"cpu": SHARES, "memory": SHARES}),
             "project": st.just({"cpu": "10", "memory": "64Gi", "gpus": 2, "pods": 9, "claims": 3}),
         },
     ),

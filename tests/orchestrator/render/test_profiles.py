@@ -10,7 +10,7 @@ from tests.orchestrator.render.conftest import ROOT
 
 
 def test_the_shipped_profiles_can_be_loaded():
-    assert profile_names() == ("creodias", "kind", "plain", "wekeo")
+    assert profile_names() == ("creodias", "k3s", "kind", "plain", "wekeo")
     for name in profile_names():
         assert load_profile(name).name == name
 

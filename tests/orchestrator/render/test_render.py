@@ -11,12 +11,15 @@ from composer.graph import Graph, compose
 from composer.pipeline import Pipeline
 from composer.pipeline_file import load_pipeline
 from composer.registry import Registry
+from orchestrator.backends.kubernetes.quota import demand_of
 from orchestrator.component_files import component_files
+from orchestrator.deployed import FAILED, INVALID
 from orchestrator.errors import ProfileError, RenderError
 from orchestrator.profiles import Journal, Profile, load_profile
 from orchestrator.render import Orchestrator, RenderOptions, render, render_project
 from orchestrator.render.checks import check, external_objects
 from orchestrator.render.ownership import is_kept, owned, root_of
+from orchestrator.render.quantities import parse_quantity
 from tests.composer.fakes import SCENES, SCENES_SCHEMA, Shelf
 from tests.orchestrator.render.conftest import (
     IMAGE,
@@ -35,10 +38,11 @@ def test_every_example_renders_to_valid_objects_at_every_shipped_site(
     creodias: Profile, profile: Profile
 ):
     kind = load_profile("kind")
+    k3s = load_profile("k3s", ["images.registry=registry.example/eo"])
     for example in sorted((ROOT / "examples").glob("*.yaml")):
         overrides = [f"scenes.catalogue={URL}"] if "catalogue:" in example.read_text() else []
         graph = compose(load_pipeline(example, overrides), Registry.discover([]), cycles=True)
-        for site in (creodias, profile, kind):
+        for site in (creodias, profile, kind, k3s):
             objects = render(graph, site, RenderOptions(namespace="eo"))
             assert not check(objects, external=external_objects(site))
             assert not check(render_project("eo", site))
@@ -65,7 +69,7 @@ def test_resources_are_those_of_the_pipeline_file(make_graph: MakeGraph, creodia
     graph = make_graph(clean={"resources": resources, "replicas": 3})
     objects = render(graph, creodias)
     told = container(objects, "clean")["resources"]
-    assert told["requests"] == {"cpu": "1500m", "memory": "6Gi", "nvidia.com/gpu": "2"}
+    assert told["requests"] == {"cpu": "375m", "memory": "6Gi", "nvidia.com/gpu": "2"}
     assert told["limits"] == {"memory": "6Gi", "nvidia.com/gpu": "2"}
     spec = one(objects, "Deployment", "forest--clean")["spec"]
     assert spec["replicas"] == 3
@@ -77,6 +81,29 @@ def test_resources_are_those_of_the_pipeline_file(make_graph: MakeGraph, creodia
         not in one(objects, "Deployment", "forest--scenes")["spec"]["template"]["spec"]
     )
     assert one(objects, "PodDisruptionBudget")["metadata"]["name"] == "forest--clean"
+
+
+@pytest.mark.parametrize("site", ["kind", "k3s", "plain"])
+def test_the_demonstration_fits_beside_the_pods_of_a_cluster_of_two_cores(site: str):
+    """Of which Kubernetes' own take about one, and 4 GiB of memory are free."""
+    answers = ["images.registry=registry.example/eo", "storage.storage_class=standard"]
+    graph = compose(load_pipeline(ROOT / "examples" / "demo.yaml"), Registry.discover([]))
+    demand = demand_of(render(graph, load_profile(site, answers)))
+    assert demand["requests.cpu"] <= 1
+    assert demand["requests.memory"] <= 4 << 30
+    # What a component may use is the same everywhere.
+    assert demand["limits.memory"] == (3 * 2 + 1) << 30
+
+
+def test_an_autoscaler_reckons_in_the_cores_of_the_manifest_and_not_in_what_is_reserved(
+    make_graph: MakeGraph, profile: Profile
+):
+    graph = make_graph(clean={"resources": {"cpu": 2, "memory": "1Gi"}})
+    objects = render(graph, profile, RenderOptions(max_replicas=4))
+    scaler = one(objects, "HorizontalPodAutoscaler", "forest--clean")["spec"]
+    share = parse_quantity(container(objects, "clean")["resources"]["requests"]["cpu"])
+    target = scaler["metrics"][0]["resource"]["target"]["averageUtilization"]
+    assert float(share) * target / 100 == pytest.approx(0.8 * 2)
 
 
 def test_a_third_party_image_is_asked_for_its_port_and_may_write_into_its_own_root(
@@ -223,7 +250,12 @@ def test_another_site_for_the_job_is_another_job_of_the_same_run(
 def test_a_failed_run_is_final_and_a_lost_pod_is_not(rendered: Objects):
     rules = one(rendered, "Job")["spec"]["podFailurePolicy"]["rules"]
     assert rules[0]["action"] == "FailJob"
-    assert rules[0]["onExitCodes"]["values"] == [1, 2, 3]
+    # A database or a volume that is not there for a while is no reason to give a run up.
+    assert rules[0]["onExitCodes"] == {
+        "containerName": "orchestrator",
+        "operator": "In",
+        "values": [FAILED, INVALID],
+    }
     assert rules[1]["action"] == "Ignore"
 
 
