@@ -7,6 +7,7 @@ of the API server, and sees of the volume only what its run needs.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 USER: Final = 10_001
 """Numeric, because a kubelet cannot tell from a name that it is not root."""
 
+_CATEGORIES: Final = 1024
+
 VOLUME: Final = "runs"
 SCRATCH: Final = "scratch"
 SCRATCH_PATH: Final = "/tmp"  # noqa: S108 - a volume of the pod's own
@@ -24,7 +27,7 @@ _MAKE_FOLDER: Final = (
 )
 
 
-def pod_security() -> dict[str, Any]:
+def pod_security(context: Context) -> dict[str, Any]:
     """Return the security context of a pod."""
     return {
         "runAsNonRoot": True,
@@ -34,7 +37,22 @@ def pod_security() -> dict[str, Any]:
         # Going through a large volume at every start would take minutes.
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
+        "seLinuxOptions": {"level": _selinux_level(context.claim)},
     }
+
+
+def _selinux_level(claim: str) -> str:
+    """Return the SELinux level of all pods that share a claim.
+
+    On nodes with SELinux each pod has a level of its own otherwise, and may not read what another
+    has written; those without ignore it.
+    https://kubernetes.io/docs/tasks/configure-pod-container/security-context/#assign-selinux-labels-to-a-container
+    """
+    number = int.from_bytes(hashlib.sha256(claim.encode()).digest()[:8], "big")
+    # Two different ones of the 1,024 categories, the lower one first.
+    first = number % _CATEGORIES
+    second = (first + 1 + number // _CATEGORIES % (_CATEGORIES - 1)) % _CATEGORIES
+    return f"s0:c{min(first, second)},c{max(first, second)}"
 
 
 def container_security(*, read_only: bool = True) -> dict[str, Any]:
@@ -59,7 +77,7 @@ def pod(context: Context, containers: list[dict[str, Any]], folder_image: str) -
         "automountServiceAccountToken": False,
         # Variables for every Service of the namespace would only be in the way.
         "enableServiceLinks": False,
-        "securityContext": pod_security(),
+        "securityContext": pod_security(context),
         "initContainers": [_make_folder(context, folder_image)],
         "containers": containers,
         "volumes": [

@@ -1,5 +1,6 @@
 """The exported folder, as kubectl reads it."""
 
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -168,6 +169,31 @@ def test_the_page_is_valid_beside_the_platform():
     secrets = {*SECRETS["creodias"], "ui-oidc", "ui-ingress-tls"}
     external = {Reference("Secret", name) for name in secrets}
     assert [str(f) for f in check([*found, *page], external=external)] == []
+
+
+def test_a_gateway_takes_the_place_of_the_ingresses(tmp_path: Path):
+    shutil.copytree(ROOT / "k8s", tmp_path / "k8s")
+    folder = tmp_path / "k8s" / "overlays" / "gateway"
+    folder.mkdir()
+    components = ["postgresql", "ui", "gateway/orchestrator", "gateway/ui"]
+    content = {
+        "resources": ["../../base"],
+        "components": [f"../../components/{name}" for name in components],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    found = build(folder)
+    assert not [item for item in found if item["kind"] == "Ingress"]
+    ports = {
+        (item["metadata"]["name"], port["port"])
+        for item in found
+        if item["kind"] == "Service"
+        for port in item["spec"]["ports"]
+    }
+    routes = [item for item in found if item["kind"].endswith("Route")]
+    backends = [rule["backendRefs"][0] for item in routes for rule in item["spec"]["rules"]]
+    assert {(each["name"], each["port"]) for each in backends} <= ports
+    assert {item["metadata"]["namespace"] for item in routes} == {"eoloom"}
+    assert len(routes) == 2
 
 
 def test_a_project_lets_people_deploy_and_nobody_read_a_secret():

@@ -15,7 +15,7 @@ from orchestrator.backends.kubernetes.quota import demand_of
 from orchestrator.component_files import component_files
 from orchestrator.deployed import FAILED, INVALID
 from orchestrator.errors import ProfileError, RenderError
-from orchestrator.profiles import Journal, Profile, load_profile
+from orchestrator.profiles import Journal, Profile, Storage, load_profile
 from orchestrator.render import Orchestrator, RenderOptions, render, render_project
 from orchestrator.render.checks import check, external_objects
 from orchestrator.render.ownership import is_kept, owned, root_of
@@ -93,6 +93,30 @@ def test_the_demonstration_fits_beside_the_pods_of_a_cluster_of_two_cores(site: 
     assert demand["requests.memory"] <= 4 << 30
     # What a component may use is the same everywhere.
     assert demand["limits.memory"] == (3 * 2 + 1) << 30
+
+
+def test_all_pods_that_share_a_volume_have_one_selinux_level(
+    make_graph: MakeGraph, profile: Profile
+):
+    def level(name: str, profile: Profile) -> str:
+        objects = render(make_graph(name), profile)
+        pods = [
+            item["spec"]["template"]["spec"]
+            for item in objects
+            if item["kind"] in {"Deployment", "Job"}
+        ]
+        assert len(pods) == 4
+        (found,) = {pod["securityContext"]["seLinuxOptions"]["level"] for pod in pods}
+        return str(found)
+
+    names = ("forest", "river", "town")
+    found = {level(name, profile) for name in names}
+    assert len(found) == 3
+    for each in found:
+        first, second = (int(part[1:]) for part in each.removeprefix("s0:").split(","))
+        assert 0 <= first < second < 1024
+    shared = profile.model_copy(update={"storage": Storage(claim="ours")})
+    assert len({level(name, shared) for name in names}) == 1
 
 
 def test_an_autoscaler_reckons_in_the_cores_of_the_manifest_and_not_in_what_is_reserved(
