@@ -23,7 +23,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -52,6 +52,7 @@ IMAGES_FILE: Final = "images.json"
 COMPONENTS_FOLDER: Final = "components"
 LOCK_FILE: Final = ".lock"
 _LOCK_INTERVAL_S: Final = 1.0
+_MAX_REASON: Final = 1000  # a cluster keeps 4,096 bytes
 
 # Those of `eoloom`. The Job ends with the first three, and tries again after everything else.
 SUCCEEDED: Final = 0
@@ -76,9 +77,19 @@ class DeployedSettings(BaseSettings):
     replicas_timeout_s: float = Field(
         default=600.0, ge=0, description="Seconds in which all replicas of a node should be ready."
     )
+    termination_log: Path | None = Field(
+        default=None, description="A file for the reason where the run does not end well."
+    )
 
 
-async def run_deployed(deployed: DeployedSettings, settings: OrchestratorSettings) -> int:
+class End(NamedTuple):
+    """How the process exits, and why if it is not well."""
+
+    code: int
+    reason: str = ""
+
+
+async def run_deployed(deployed: DeployedSettings, settings: OrchestratorSettings) -> End:
     """Begin the run, or go on with it, and return how the process exits.
 
     Raises ComposerError and OrchestratorError for what trying again does not help, and of the
@@ -96,15 +107,15 @@ async def run_deployed(deployed: DeployedSettings, settings: OrchestratorSetting
         record = _begin(deployed, graph, folder, settings)
         if record.state == State.SUCCEEDED:
             logger.info("run %s has succeeded already", record.id)
-            return SUCCEEDED
+            return End(SUCCEEDED)
         _keep_images(deployed.folder / IMAGES_FILE, folder)
         await wait_for_replicas(addresses, replicas, deployed.replicas_timeout_s)
         report = await run_pipeline(
             graph, settings, [_tell], resume=record, backend=BackendName.ADDRESSES
         )
     if report.state == State.CANCELLED:
-        return INTERRUPTED
-    return SUCCEEDED if report.state == State.SUCCEEDED else FAILED
+        return End(INTERRUPTED)
+    return End(SUCCEEDED) if report.state == State.SUCCEEDED else End(FAILED, report.message)
 
 
 def main() -> int:
@@ -114,22 +125,41 @@ def main() -> int:
     )
     try:
         deployed = DeployedSettings()  # type: ignore[call-arg] # the environment gives the values
-        return asyncio.run(_interruptible(deployed, OrchestratorSettings()))
     except ValidationError as error:
         logger.error("wrong environment: %s", error)
         return INVALID
+    end = _ended(deployed)
+    if end.reason:
+        logger.error("%s", end.reason)
+        _leave_reason(deployed.termination_log, end.reason)
+    return end.code
+
+
+def _ended(deployed: DeployedSettings) -> End:
+    try:
+        return asyncio.run(_interruptible(deployed, OrchestratorSettings()))
+    except ValidationError as error:
+        return End(INVALID, f"wrong environment: {error}")
     except SettingsError as error:
-        logger.error("%s", error)
-        return ENVIRONMENT
+        return End(ENVIRONMENT, str(error))
     except (ComposerError, OrchestratorError) as error:
-        logger.error("%s", error)
-        return INVALID
-    except Exception:
+        return End(INVALID, str(error))
+    except Exception as error:
         logger.exception("this is a defect of EO Loom; please report it")
-        return BROKEN
+        return End(BROKEN, f"a defect of EO Loom: {error!r}")
 
 
-async def _interruptible(deployed: DeployedSettings, settings: OrchestratorSettings) -> int:
+def _leave_reason(path: Path | None, reason: str) -> None:
+    """Write why the process ends where the cluster reads it: `eoloom deploy` tells it then."""
+    if path is None:
+        return
+    try:
+        path.write_text(reason[:_MAX_REASON], encoding="utf-8")
+    except OSError as error:
+        logger.warning("cannot write %s: %s", path, error.strerror)
+
+
+async def _interruptible(deployed: DeployedSettings, settings: OrchestratorSettings) -> End:
     """Run until SIGTERM at most, with which a pod is asked to end: the run can go on later."""
     task = asyncio.ensure_future(run_deployed(deployed, settings))
     loop = asyncio.get_running_loop()
@@ -138,7 +168,7 @@ async def _interruptible(deployed: DeployedSettings, settings: OrchestratorSetti
     try:
         return await task
     except asyncio.CancelledError:
-        return INTERRUPTED
+        return End(INTERRUPTED)
 
 
 def _begin(

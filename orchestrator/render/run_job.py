@@ -35,6 +35,8 @@ MAX_INPUT_BYTES: Final = 1 << 20
 _CORES: Final = 1.0
 _MEMORY_BYTES: Final = 1 << 30
 
+_TERMINATION_LOG: Final = "/dev/termination-log"
+
 _BACKOFF_LIMIT: Final = 10
 _START_TIMEOUT_S: Final = 1800
 # About two minutes in all, in which a component that was lost is started on another machine.
@@ -142,6 +144,7 @@ def _container(context: Context) -> dict[str, Any]:
             "EOLOOM_BACKOFF_S": str(_BACKOFF_S),
             "EOLOOM_DEPLOYED_RUN": context.run,
             "EOLOOM_DEPLOYED_FOLDER": INPUT_PATH,
+            "EOLOOM_DEPLOYED_TERMINATION_LOG": _TERMINATION_LOG,
             "HOME": pods.SCRATCH_PATH,
         }
         | tls.orchestrator_environment(context)
@@ -160,6 +163,7 @@ def _container(context: Context) -> dict[str, Any]:
             "requests": requested(context.profile, _CORES, _MEMORY_BYTES),
             "limits": {"memory": byte_quantity(_MEMORY_BYTES)},
         },
+        "terminationMessagePath": _TERMINATION_LOG,
         "securityContext": pods.container_security(),
         "volumeMounts": [
             pods.scratch_mount(),

@@ -76,9 +76,18 @@ def succeeded(*log: str) -> Outcome:
     return Outcome(_status("Succeeded", state), log=log)
 
 
-def failed(code: int) -> Outcome:
-    """It has ended with an exit code that its Job does not try again."""
-    return Outcome(_status("Failed", {"terminated": {"exitCode": code, "reason": "Error"}}))
+def failed(code: int, *log: str, message: str = "") -> Outcome:
+    """It has ended with an exit code that its Job does not try again.
+
+    message: what it has left for the cluster; log: what it has said.
+    """
+    ended = {"exitCode": code, "reason": "Error", "message": message}
+    status = _status("Failed", {"terminated": ended})
+    done = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+    status["initContainerStatuses"] = [
+        status["containerStatuses"][0] | {"name": "make-folder", "state": done}
+    ]
+    return Outcome(status, log=log)
 
 
 def refused(message: str) -> Outcome:

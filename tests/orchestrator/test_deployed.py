@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import yaml
@@ -67,6 +67,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             "EOLOOM_RUNS_FOLDER": str(tmp_path / "runs"),
             "EOLOOM_DEPLOYED_RUN": RUN,
             "EOLOOM_DEPLOYED_FOLDER": str(folder),
+            "EOLOOM_DEPLOYED_TERMINATION_LOG": str(tmp_path / "termination-log"),
             "EOLOOM_CACHE": "false",
         }
         process = subprocess.Popen(
@@ -156,7 +157,7 @@ def test_asked_to_end_it_ends_and_the_run_goes_on_later(start: Start, runs: Path
     ("values", "code", "told"),
     [
         ({"nodes": {"scenes": {"component": "gone"}}}, INVALID, "gone"),
-        ({"nodes": {"other": {"component": "sample-scenes"}}}, FAILED, ""),
+        ({"nodes": {"other": {"component": "sample-scenes"}}}, FAILED, "node other"),
     ],
 )
 def test_what_trying_again_does_not_help_has_a_code_of_its_own(
@@ -167,6 +168,8 @@ def test_what_trying_again_does_not_help_has_a_code_of_its_own(
     assert process.returncode == code, said
     assert told in said
     assert "Traceback" not in said
+    # What the cluster keeps of the container, and `eoloom deploy` tells.
+    assert told in (runs.parent / "termination-log").read_text()
 
 
 def test_a_database_that_is_not_there_may_be_there_later(
@@ -183,7 +186,7 @@ def test_a_database_that_is_not_there_may_be_there_later(
 def test_a_defect_is_not_taken_for_a_run_that_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    async def broken(*_: object) -> int:
+    async def broken(*_: object) -> NoReturn:
         raise KeyError("nothing there")
 
     monkeypatch.setattr(deployed, "run_deployed", broken)

@@ -206,13 +206,14 @@ class _Events:
 
 
 def _last_words(cluster: Cluster, pod: Object) -> str:
-    """Return the last line of a container that has ended, or nothing."""
+    """Return the last line of a container that has ended and has not done its work, or nothing."""
     status = pod.get("status") or {}
     statuses = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
     for container in statuses:
         state, last = container.get("state") or {}, container.get("lastState") or {}
         is_previous = "terminated" in last and "terminated" not in state
-        if is_previous or "terminated" in state:
+        # Those before the others have mostly done their work, and say nothing.
+        if is_previous or state.get("terminated", {}).get("exitCode", 0) != 0:
             try:
                 return last_line(cluster, pod, str(container["name"]), previous=is_previous)
             except (ClusterError, ClusterAccessError):

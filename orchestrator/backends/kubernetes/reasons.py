@@ -297,7 +297,7 @@ def _end_reason(node: str, container: Mapping[str, Any], last_words: str) -> Rea
     ended = state.get("terminated") or last.get("terminated") or {}
     restarts = int(container.get("restartCount") or 0)
     times = f", {restarts} time{'s' if restarts != 1 else ''} so far" if restarts else ""
-    words = last_words or str(ended.get("message") or "")
+    words = str(ended.get("message") or "") or last_words
     if ended.get("reason") == "OOMKilled":
         text = f"it was killed because it used more memory than its limit{times}"
         advice = "raise resources.memory of the node"

@@ -17,6 +17,7 @@ from tests.fakes.kubernetes_api import FakeKubernetes
 from tests.fakes.kubernetes_controllers import (
     Outcome,
     crashing,
+    failed,
     ready,
     refused,
     starting,
@@ -282,6 +283,20 @@ def test_a_container_that_crashes_says_its_last_line(
         "its container ended with code 1, 3 times so far, after saying: no such model: forest.onnx"
     )
     assert not reason.may_pass
+
+
+def test_a_run_that_failed_says_why(cluster: Cluster, fake: FakeKubernetes) -> None:
+    def reasons(outcome: Outcome) -> str:
+        fake.set_outcome("orchestrator", outcome)
+        Deployer(cluster, deployment_objects(run="fires-run-1")).apply()
+        found = wait_until_ready(cluster, NAME, timeout_s=2)
+        return "\n".join(map(str, found.reasons))
+
+    left = "node clean: clean: no band B11 [INVALID_ARGUMENT]"
+    told = reasons(failed(1, '{"event": "run-closed"}', message=left))
+    assert f"its container ended with code 1, after saying: {left}" in told
+    # Without a word for the cluster, its log has to do; not that of the container before it.
+    assert "after saying: no space left" in reasons(failed(1, "no space left"))
 
 
 def test_a_container_that_used_too_much_memory(cluster: Cluster, fake: FakeKubernetes) -> None:
