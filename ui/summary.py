@@ -61,7 +61,9 @@ def show_details(view: RunView, output: Output) -> None:
     output.line(f"pipeline  {view.pipeline} ({format_path(view.folder / 'pipeline.yaml')})")
     ended = f", ended {format_time(view.ended)}" if view.ended else ""
     started = format_time(view.started)
-    output.line(f"started   {started}{ended}, took {format_seconds(view.seconds)}")
+    spent = format_seconds(view.seconds)
+    lasted = f"took {spent}" if view.ended else f"{spent} so far"
+    output.line(f"started   {started}{ended}, {lasted}")
     if view.message:
         output.show(Text.assemble("message   ", (view.message, "red")))
     for node in view.nodes:

@@ -17,7 +17,11 @@ _API_DOMAIN = re.compile(r"^([^./]*)(?:\.[^/]*)?/")
 
 
 def check_schemas(objects: Sequence[dict[str, Any]], version: str) -> list[Finding]:
-    """Return what does not fit the schemas. Raises RenderError where they are not installed."""
+    """Return what does not fit the schemas.
+
+    Raises RenderError where they are not installed, or not those of the version.
+    """
+    _require_version(version)
     return [found for item in objects for found in _check(item, version)]
 
 
@@ -67,6 +71,19 @@ def _validator(kind: str, api_version: str, version: str) -> Draft202012Validato
 def _definitions(version: str) -> Any:
     folder = f"kubernetes-json-schema/v{version}.0-local-strict"
     return _contents()(f"{folder}/_definitions.json", version)
+
+
+@functools.cache
+def _require_version(version: str) -> None:
+    _contents()
+    from kubernetes_validate import utils
+
+    there = list(dict.fromkeys(map(utils.major_minor, utils.all_versions())))
+    if version not in there:
+        raise RenderError(
+            f"there are no schemas of Kubernetes {version!r} to check against, only those of "
+            f"{', '.join(there)}: set kubernetes in the profile to the nearest"
+        )
 
 
 def _contents() -> Any:

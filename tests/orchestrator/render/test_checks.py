@@ -394,6 +394,11 @@ def test_an_error_tells_the_first_findings_and_how_many_more(objects: list[Objec
         require_valid(objects)
 
 
+def test_a_version_without_schemas_is_refused_with_those_there_are(objects: list[Object]):
+    with pytest.raises(RenderError, match=r"Kubernetes '1\.99' .* only those of .*1\.36.*: set"):
+        check(objects, version="1.99")
+
+
 def test_without_the_schemas_the_extra_is_named(
     objects: list[Object], monkeypatch: pytest.MonkeyPatch
 ):
