@@ -24,17 +24,15 @@ from orchestrator.settings import OrchestratorSettings
 
 T = TypeVar("T")
 
-# Statuses that may pass by themselves.
-TEMPORARY: Final = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-    }
-)
-
-# Statuses with which calls end when their component dies or is told to end.
+# Statuses with which calls end when their component dies or is told to end. Of calls that nobody
+# here has cancelled: CANCELLED is what gRPC says of one that had arrived and not begun by then.
 OF_DEATH: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+
+# Statuses that may pass by themselves.
+TEMPORARY: Final = OF_DEATH | {
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+}
 
 # How a source without streaming says that it has no more (AI4EU container specification).
 END_OF_DATA: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.OUT_OF_RANGE})

@@ -6,8 +6,7 @@ import time
 from collections import Counter
 from typing import Final
 
-import grpc
-
+from orchestrator.engine.calls import OF_DEATH
 from orchestrator.engine.message_log import MessageLog
 from orchestrator.engine.plan import Plan
 from orchestrator.errors import ComponentDiedError, NodeError, OperationError
@@ -71,6 +70,6 @@ class Healing:
     def _is_death(self, error: NodeError) -> bool:
         if isinstance(error, OperationError):
             # Of a component elsewhere often nothing more is known than that it does not answer.
-            unavailable = error.code is grpc.StatusCode.UNAVAILABLE
-            return unavailable and (error.node, error.operation) in self._idempotent
+            gone = error.code in OF_DEATH
+            return gone and (error.node, error.operation) in self._idempotent
         return isinstance(error, ComponentDiedError)

@@ -61,8 +61,11 @@ async def test_the_reason_of_a_stream_survives_writes_under_way(
         assert outcome.message == reason
 
 
-async def test_a_temporary_fault_is_tried_again_where_that_is_safe(execute: Execute) -> None:
-    plan = make_plan(*chain(fail_at=[2, 3], status="UNAVAILABLE", idempotent=True))
+@pytest.mark.parametrize("status", ["UNAVAILABLE", "CANCELLED"])
+async def test_a_temporary_fault_is_tried_again_where_that_is_safe(
+    execute: Execute, status: str
+) -> None:
+    plan = make_plan(*chain(fail_at=[2, 3], status=status, idempotent=True))
     execution = await execute(plan)
     assert execution.outcome.state is State.SUCCEEDED
     assert execution.emitted["all.gather"] == [b"m1,m2,m3,m4,m5"]

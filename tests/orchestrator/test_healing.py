@@ -281,14 +281,13 @@ async def test_dead_letters_that_are_tried_again_stay_so_after_a_death(execute: 
     ]
 
 
+@pytest.mark.parametrize("status", ["UNAVAILABLE", "CANCELLED"])
 async def test_a_component_that_does_not_answer_for_long_is_started_again(
-    execute: Execute,
+    execute: Execute, status: str
 ) -> None:
-    """It lives and says UNAVAILABLE more often than a call is tried; anew it works."""
+    """It lives and refuses more often than a call is tried; anew it works."""
     plan = chain(
-        step(
-            "work", "relay", {"idempotent": True}, fail_at=list(range(3, 99)), status="UNAVAILABLE"
-        ),
+        step("work", "relay", {"idempotent": True}, fail_at=list(range(3, 99)), status=status),
         count=5,
     )
     execution = await execute(plan, log=True, attempts=2)

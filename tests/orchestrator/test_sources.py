@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
+import grpc
 import pytest
 
+from orchestrator.backends.addresses import RemoteBackend
+from orchestrator.engine.message import Message
 from orchestrator.engine.plan import Plan, Step
-from orchestrator.engine.run import State
+from orchestrator.engine.run import Run, State
 from orchestrator.events import Event, Kind
+from orchestrator.settings import OrchestratorSettings
 from tests.orchestrator.conftest import Execute, Execution, make_plan, step
 
 
@@ -89,16 +94,76 @@ async def test_a_lasting_fault_of_a_source_is_not_waited_for(execute: Execute) -
     assert execution.told(Kind.RETRY) == []
 
 
+@pytest.mark.parametrize("status", ["UNAVAILABLE", "CANCELLED"])
 @pytest.mark.parametrize("operation", ["poll", "produce"])
 async def test_a_live_run_waits_for_its_source_without_end(
-    execute: Execute, operation: str
+    execute: Execute, operation: str, status: str
 ) -> None:
     """Also for a stream that had given something."""
     away = list(range(3, 12))
-    source = step("source", operation, count=14, fail_at=away, status="UNAVAILABLE")
+    source = step("source", operation, count=14, fail_at=away, status=status)
     execution = await run_until(execute, feeding(source), 5, attempts=2, backoff_s=0.01)
     assert execution.emitted["work.relay"][:2] == [b"m1", b"m2"]
     assert len(execution.told(Kind.RETRY)) == len(away)
+
+
+class Polled:
+    """A source elsewhere that is stopped in order and started again, while it is being called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = f"unix:{folder}/source.sock"
+        self._given = itertools.count(1)
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        self._server = grpc.aio.server()
+        handlers = {"poll": grpc.unary_unary_rpc_method_handler(self._answer)}
+        self._server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler("tests.Scripted", handlers)]
+        )
+        self._server.add_insecure_port(self.address)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        await self._server.stop(0.2)
+
+    async def _answer(self, _: bytes, __: object) -> bytes:
+        await asyncio.sleep(0.001)
+        return f"m{next(self._given)}".encode()
+
+
+async def test_a_live_run_outlasts_every_orderly_restart_of_its_source(tmp_path: Path) -> None:
+    """What arrives while a server stops is refused in one way or another, as the moment has it."""
+    source, emitted, wanted = Polled(tmp_path), [], asyncio.Event()
+
+    def record(_: Step, message: Message) -> None:
+        emitted.append(message.payload)
+        wanted.set()
+
+    plan = make_plan([step("source", "poll")], [])
+    run = Run(
+        "test-run",
+        replace(plan, live=True),
+        RemoteBackend({"source": source.address}),
+        record=record,
+        observer=lambda _: None,
+        settings=OrchestratorSettings(backoff_s=0.01),
+    )
+    await source.start()
+    work = asyncio.create_task(run.execute())
+    for _ in range(20):
+        wanted.clear()
+        answered = asyncio.create_task(wanted.wait())
+        await asyncio.wait({answered, work}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        assert not work.done(), work.result().message
+        assert answered.done()
+        await source.stop()
+        await source.start()
+    work.cancel()
+    assert (await work).state is State.CANCELLED
+    await source.stop()
+    assert emitted == [f"m{number}".encode() for number in range(1, len(emitted) + 1)]
 
 
 async def test_the_pauses_of_a_live_run_grow_up_to_a_bound(
