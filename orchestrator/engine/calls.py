@@ -218,6 +218,16 @@ class Caller:
         record = self._instrument.begin()
         return stub.opened(stub.requests(metadata=self._metadata_of(record)), record)
 
+    async def confirm_end(self, *, ask: bool) -> None:
+        """Raise OperationError where a stream has ended because its component is being stopped.
+
+        With OK, as its handler may do then; what it has answered need not be all. ask: where
+        nothing else says that it was to end, that is worth a call.
+        """
+        if not await self._replicas.take_calls(ask=ask):
+            reason = "its stream ended while it was being stopped, so that more may be missing"
+            raise self.error(grpc.StatusCode.UNAVAILABLE, reason)
+
     def may_be_tried_again(self, attempt: int, error: OperationError) -> bool:
         """Whether a call may be made again after it has failed so many times in turn."""
         return error.code in TEMPORARY and (self._endless or attempt < self._attempts)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PAUSE_S: Final = 0.05
+_ANSWER_S: Final = 5.0
 _WINDOW_BYTES: Final = 4 * 1024 * 1024
 
 # What gRPC says of a peer with which no secure connection is possible, however often one tries.
@@ -145,6 +146,24 @@ async def wait_until_ready(channel: grpc.aio.Channel, timeout_s: float) -> None:
             reason, hint = "it says that it does not serve yet", ""
         await asyncio.sleep(_PAUSE_S)
     raise TimeoutError(f"{hint} [{reason}]" if hint else reason)
+
+
+async def takes_calls(channel: grpc.aio.Channel, *, ask: bool) -> bool:
+    """Whether a component that has answered still does.
+
+    ask: it, whatever its connection says. Else it is asked only where that has gone: a gRPC server
+    that is being stopped gives up its connections first, mostly before its streams have ended.
+    """
+    if not ask and channel.get_state() is grpc.ChannelConnectivity.READY:
+        return True
+    try:
+        await health_pb2_grpc.HealthStub(channel).Check(
+            health_pb2.HealthCheckRequest(), timeout=_ANSWER_S
+        )
+    except grpc.aio.AioRpcError as error:
+        # Any other status is an answer, and one that is late may be busy.
+        return error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    return True
 
 
 def _explain(details: str) -> str:

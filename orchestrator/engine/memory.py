@@ -68,6 +68,10 @@ class StepMemory:
         for output in self._given(request):
             yield self._message(output)
 
+    def count(self, request: str = "") -> int:
+        """Return how many answers an earlier attempt had to a request; of a stream, in all."""
+        return len(self._given(request))
+
     def message(
         self, payload: bytes, parents: tuple[str, ...], *, request: str = "", index: int = 0
     ) -> Message:

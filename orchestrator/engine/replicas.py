@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 
 import grpc
 
+from orchestrator.engine.channels import takes_calls
+
 
 class Replica:
     """One gRPC target: a replica, or all of them behind one name. calls: under way there."""
@@ -57,6 +59,13 @@ class Replicas:
     async def wait_until_serving(self) -> None:
         """Return when calls may be made; for ever none are where a component cannot be started."""
         await self._serving.wait()
+
+    async def take_calls(self, *, ask: bool) -> bool:
+        """Whether none is being stopped, as far as that can be seen, see `takes_calls`.
+
+        Of many behind one name it cannot, while others serve.
+        """
+        return all([await takes_calls(replica.channel, ask=ask) for replica in self._replicas])
 
     def __iter__(self) -> Iterator[Replica]:
         return iter(self._replicas)

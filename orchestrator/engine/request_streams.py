@@ -160,6 +160,8 @@ class RequestStreamWorker(StreamWorker):
         try:
             async with self._watched(call):
                 await self._take_answers(call, given)
+            if self._live_pause_s is None:  # a live run opens another one in any case
+                await self._caller.confirm_end(ask=self.step.source or not given.all)
             if given.all and self._remembered is not None:
                 await self._remembered.keep(await notices_of(call))
         finally:

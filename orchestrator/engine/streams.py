@@ -133,5 +133,8 @@ class AnswerStreamWorker(StreamWorker):
                 if remembered is not None:
                     remembered.answered(Answer(answer))
                 await self._forward(message)
+        if index == 0 or index != self._memory.count(request):
+            # One that ends again where it had ended before is believed.
+            await self._caller.confirm_end(ask=self.step.source)
         if remembered is not None:
             await remembered.keep(await notices_of(call))

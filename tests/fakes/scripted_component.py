@@ -22,6 +22,7 @@ class Script:
     """The parameters of a call and what has been seen so far."""
 
     seen: dict[str, int] = {}  # noqa: RUF012 - one process, one count per operation
+    stopping = asyncio.Event()
 
     def __init__(self, operation: str, context) -> None:
         metadata = dict(context.invocation_metadata())
@@ -46,6 +47,20 @@ class Script:
         delays = params.get("delays_s", [0])
         await asyncio.sleep(delays[(number - 1) % len(delays)])
         return number
+
+    async def is_told_to_stop(self, number: int) -> bool:
+        """Whether the process is stopped in order at this message: streams end, as if complete.
+
+        Once for all processes where the script names a file that says so.
+        """
+        params, once = self.params, self.params.get("stop_once")
+        if params.get("stop_order_at") == number and not (once and os.path.exists(once)):  # noqa: PTH110
+            if once:
+                open(once, "x").close()  # noqa: PTH123
+            Script.stopping.set()
+            # The server stops first, or the stream ends first.
+            await asyncio.sleep(params.get("stop_pause_s", 0))
+        return Script.stopping.is_set()
 
     async def open(self) -> None:
         """Count the opening of a stream; fail where the script says so."""
@@ -78,7 +93,8 @@ async def produce(_, context):
     """Stream source: `count` messages of `size` bytes or more."""
     script = Script("produce", context)
     for index in range(1, script.params["count"] + 1):
-        await script.act()
+        if await script.is_told_to_stop(await script.act()):
+            return
         yield f"m{index}".encode().ljust(script.params.get("size", 0), b".")
 
 
@@ -110,9 +126,11 @@ async def split(request, context):
     """Unary to stream: each message `times` times."""
     script = Script("split", context)
     script.note(request)
-    await script.act()
+    number = await script.act()
     for index in range(script.params.get("times", 2)):
         await asyncio.sleep(script.params.get("pause_s", 0))
+        if index and await script.is_told_to_stop(number):
+            return
         yield script.answer(request) + f"/{index}".encode()
 
 
@@ -121,7 +139,8 @@ async def gather(requests, context):
     script = Script("gather", context)
     parts = []
     async for request in requests:
-        await script.act()
+        if await script.is_told_to_stop(await script.act()):
+            break
         parts.append(script.answer(request))
     return b",".join(parts)
 
@@ -201,7 +220,8 @@ async def main() -> None:
     server.add_insecure_port(os.environ["EOLOOM_ADDRESS"])
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     await server.start()
-    await server.wait_for_termination()
+    await Script.stopping.wait()
+    await server.stop(0.5)
 
 
 if __name__ == "__main__":
