@@ -116,7 +116,7 @@ class OrchestratorSettings(BaseSettings):
         default=2,
         ge=0,
         description="Times a component that has died is started again in one run, which then goes "
-        "on; 0 lets the run fail.",
+        "on; in a live run, within an hour. 0 lets the run fail.",
     )
     stop_grace_s: float = Field(
         default=8.0, ge=0, description="Seconds a component has to end before it is killed."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections import Counter
+from collections import defaultdict
 from typing import Final
 
 from orchestrator.engine.calls import OF_DEATH
@@ -14,18 +15,24 @@ from orchestrator.errors import ComponentDiedError, NodeError, OperationError
 # A component that dies within this time without having done anything will do so again.
 _AT_ONCE_S: Final = 60.0
 
+# A run without end would at last have had too many deaths, however seldom they are.
+_FORGIVEN_S: Final = 3600.0
+
 
 class Healing:
     """Counts the restarts of one run, by node.
 
-    restarts: how often a node may be started again. log: without one nothing could be gone on with.
+    restarts: how often a node may be started again; in a live run, within an hour. log: without one
+    nothing could be gone on with.
     """
 
     def __init__(self, plan: Plan, restarts: int, log: MessageLog | None) -> None:
         self._idempotent = {(s.node, s.operation) for s in plan.steps if s.idempotent}
         self._restarts = restarts if log is not None else 0
         self._log = log
-        self._done: Counter[str] = Counter()
+        self._forgiven_s = _FORGIVEN_S if plan.live else math.inf
+        # When a node was started again, by the monotonic clock.
+        self._done: defaultdict[str, list[float]] = defaultdict(list)
         # When a node was last started again, and how much it had done by then.
         self._since: dict[str, tuple[float, int]] = {}
 
@@ -43,24 +50,30 @@ class Healing:
         node = error.node
         if not self._is_death(error) or not self._restarts or self._log is None:
             raise error
-        done = self._done[node]
+        done = self._restarts_that_count(node)
         if done and not answered and self._died_at_once(node):
             raise ComponentDiedError(
                 node,
                 f"{error.reason}; it had been started again before and has done nothing since then",
             ) from error
         if done == self._restarts:
+            when = "before" if math.isinf(self._forgiven_s) else "within an hour"
             raise ComponentDiedError(
                 node,
-                f"{error.reason}; it had been started again {done} times before (EOLOOM_RESTARTS)",
+                f"{error.reason}; it had been started again {done} times {when} (EOLOOM_RESTARTS)",
             ) from error
-        self._done[node] = done + 1
+        self._done[node].append(time.monotonic())
         return f"{error.reason}; started again ({done + 1} of {self._restarts})"
 
     def restarted(self, node: str) -> None:
         """Take note that a node serves again."""
         if self._log is not None:
             self._since[node] = (time.monotonic(), self._log.kept(node))
+
+    def _restarts_that_count(self, node: str) -> int:
+        since = time.monotonic() - self._forgiven_s
+        self._done[node] = [at for at in self._done[node] if at > since]
+        return len(self._done[node])
 
     def _died_at_once(self, node: str) -> bool:
         assert self._log is not None  # noqa: S101 - without one nothing is started again

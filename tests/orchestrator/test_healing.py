@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -233,6 +234,26 @@ async def test_too_many_deaths_end_the_run(execute: Execute) -> None:
         "; it had been started again 2 times before (EOLOOM_RESTARTS)"
     )
     assert execution.messages["work.relay#6"] == b"m6"
+
+
+async def test_a_live_run_forgives_deaths_that_are_long_ago(
+    execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process answers two messages and dies at the third, so that it dies four times."""
+    monkeypatch.setattr("orchestrator.engine.healing._FORGIVEN_S", 0.2)
+    source = step("source", "poll", count=9, delays_s=[0.15])
+    plan = make_plan([source, step("work", "relay", die_at=3)], ["source.poll -> work.relay"])
+
+    def stop(execution: Execution) -> None:
+        if "work.relay#9" in execution.messages:
+            task.cancel()
+
+    task = asyncio.create_task(execute(replace(plan, live=True), log=True, recorded=stop))
+    execution = await asyncio.wait_for(task, 60)
+    assert execution.outcome.state is State.CANCELLED, execution.outcome.message
+    assert len(execution.told(Kind.NOTICE)) == 4
+    expected = {f"m{number}".encode(): 1 for number in range(1, 10)}
+    assert payloads(execution)["work.relay"] == expected
 
 
 async def test_what_dies_again_without_any_progress_ends_the_run(execute: Execute) -> None:
