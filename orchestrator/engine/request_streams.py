@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -78,8 +79,9 @@ class RequestStreamWorker(StreamWorker):
         """Make one call; return whether another one is to follow."""
         given = _Given(deque(maxlen=None if self._memory.is_kept else _NAMED_DEAD_LETTERS))
         live = self._live_pause_s is not None
+        call = functools.partial(self._call, given)
         try:
-            await self._call(given)
+            await (self._patiently(call) if self.step.source else call())
         except OperationError as error:
             await self._skip_all(given, error)
         else:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -17,7 +18,7 @@ from orchestrator.errors import OperationError
 
 
 class StreamWorker(Worker):
-    """What workers of streams share: statuses as errors, and a deadline for silence."""
+    """What workers of streams share: statuses as errors, a deadline for silence, patience."""
 
     @contextlib.asynccontextmanager
     async def _watched(self, call: Any) -> Any:
@@ -50,6 +51,28 @@ class StreamWorker(Worker):
                 self._touched = time.monotonic()
         call.cancel()
 
+    async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Call a source; again if it fails for a while before it has given anything.
+
+        In a live run what it has given before does not matter: it is called again all the same.
+        """
+        failures = 0
+        while True:
+            before = self.counts.answered
+            try:
+                await call()
+            except OperationError as error:
+                gave = self.counts.answered > before
+                failures = 1 if gave else failures + 1
+                if gave and self._live_pause_s is None:
+                    raise
+                if not self._caller.may_be_tried_again(failures, error):
+                    raise
+                self._retried(failures, error)
+                await self._caller.pause(failures)
+            else:
+                return
+
 
 class AnswerStreamWorker(StreamWorker):
     """Makes one call per message, each answered with a stream; a source is mostly called once."""
@@ -81,33 +104,14 @@ class AnswerStreamWorker(StreamWorker):
             for message in self._memory.replay():
                 await self._forward(message, repeated=True)
         for number in itertools.count(1):
-            await self._patiently()
+            await self._patiently(self._once)
             if number == limit:
                 return
             if self._live_pause_s is not None:
                 await asyncio.sleep(self._live_pause_s)
 
-    async def _patiently(self) -> None:
-        """Call a source; again if it fails for a while before it has given anything.
-
-        In a live run what it has given before does not matter: it is called again all the same.
-        """
-        failures = 0
-        while True:
-            before = self.counts.answered
-            try:
-                await self._call(b"", (), index=before)
-            except OperationError as error:
-                gave = self.counts.answered > before
-                failures = 1 if gave else failures + 1
-                if gave and self._live_pause_s is None:
-                    raise
-                if not self._caller.may_be_tried_again(failures, error):
-                    raise
-                self._retried(failures, error)
-                await self._caller.pause(failures)
-            else:
-                return
+    async def _once(self) -> None:
+        await self._call(b"", (), index=self.counts.answered)
 
     async def _call(
         self, payload: bytes, parents: tuple[str, ...], request: str = "", index: int = 0

@@ -166,6 +166,18 @@ async def test_a_live_run_outlasts_every_orderly_restart_of_its_source(tmp_path:
     assert emitted == [f"m{number}".encode() for number in range(1, len(emitted) + 1)]
 
 
+async def test_a_source_that_takes_a_stream_is_waited_for_too(execute: Execute) -> None:
+    """Its input has no fields; it is called with one empty message."""
+    away = {"fail_at": [1, 2], "status": "UNAVAILABLE"}
+    source = step("source", "mark", {"source": True}, mark="m", **away)
+    execution = await execute(feeding(source))
+    assert execution.outcome.state is State.SUCCEEDED, execution.outcome.message
+    assert execution.emitted["work.relay"] == [b"m"]
+    live = step("source", "mark", {"source": True}, mark="m", **away | {"fail_at": [2, 3, 4, 5]})
+    execution = await run_until(execute, feeding(live), 3, attempts=2, backoff_s=0.01)
+    assert len(execution.told(Kind.RETRY)) == 4
+
+
 async def test_the_pauses_of_a_live_run_grow_up_to_a_bound(
     execute: Execute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
