@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from orchestrator.engine.message import Message
 
@@ -106,11 +106,16 @@ class Inlet:
 
     groups: links into the whole message are one group and are taken from in turn. Links into
     fields are one group per field, or per link into a repeated field: a request is put together
-    from one part of each group.
+    from one part of each group. joined: the ids of requests that an earlier attempt has put
+    together; they come first, of the same parts, in whatever order those arrive.
     """
 
-    def __init__(self, groups: Sequence[Sequence[Link]]) -> None:
+    def __init__(self, groups: Sequence[Sequence[Link]], joined: Iterable[str] = ()) -> None:
         self._groups = [deque(group) for group in groups]
+        self._joined = deque(joined)
+        # Parts that have come before those with which they belong together.
+        self._early: list[dict[str, Message]] = [{} for _ in groups]
+        self._discarded_early = 0
         self._links = [link for group in groups for link in group]
         self._arrival = asyncio.Event()
         self.waiting = False
@@ -120,10 +125,9 @@ class Inlet:
     async def get(self) -> Message | None:
         """Return the next message, or None when no more can be had from the senders."""
         while True:
-            if self._groups and all(any(group) for group in self._groups):
-                parts = [_take_in_turn(group) for group in self._groups]
-                return parts[0] if len(parts) == 1 else _join(parts)
-            if not all(any(link or not link.ended for link in group) for group in self._groups):
+            if (request := self._as_before() or self._anew()) is not None:
+                return request
+            if not all(map(self._may_give_more, range(len(self._groups)))):
                 self._discard_rest()
                 return None
             if not self._groups:
@@ -134,6 +138,42 @@ class Inlet:
                 await self._arrival.wait()
             finally:
                 self.waiting = False
+
+    def _as_before(self) -> Message | None:
+        """Return the next request of an earlier attempt, once all of its parts have come."""
+        while self._joined:
+            wanted = list(enumerate(self._joined[0].split("+")))
+            missing = [group for group, part in wanted if not self._find(group, part)]
+            if not missing:
+                self._joined.popleft()
+                return _join([self._early[group].pop(part) for group, part in wanted])
+            if all(any(not link.ended for link in self._groups[group]) for group in missing):
+                return None
+            self._joined.popleft()  # one of its parts is not given any more
+        return None
+
+    def _find(self, group: int, part: str) -> bool:
+        """Whether a part has come; what comes before it is laid aside."""
+        early = self._early[group]
+        while part not in early and any(self._groups[group]):
+            message = _take_in_turn(self._groups[group])
+            early[message.id] = message
+        return part in early
+
+    def _anew(self) -> Message | None:
+        """Return a request of what has come first, unless one of an earlier attempt is due."""
+        ready = all(map(_has_any, self._groups, self._early))
+        if self._joined or not self._groups or not ready:
+            return None
+        parts = [
+            early.pop(next(iter(early))) if early else _take_in_turn(group)
+            for group, early in zip(self._groups, self._early, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else _join(parts)
+
+    def _may_give_more(self, group: int) -> bool:
+        links = self._groups[group]
+        return bool(self._early[group]) or any(link or not link.ended for link in links)
 
     def abandon(self) -> None:
         """Take no more from any link; what waits and what still comes is counted as discarded."""
@@ -148,17 +188,23 @@ class Inlet:
     @property
     def queued(self) -> int:
         """Messages that wait."""
-        return sum(len(link) for link in self._links)
+        return sum(map(len, self._links)) + sum(map(len, self._early))
 
     @property
     def discarded(self) -> int:
         """Messages that were sent after the receiver had stopped taking."""
-        return sum(link.discarded for link in self._links)
+        return self._discarded_early + sum(link.discarded for link in self._links)
 
     def _discard_rest(self) -> None:
         """One group has ended: what the others still give has no counterpart."""
         if len(self._groups) > 1:
+            self._discarded_early += sum(map(len, self._early))
+            self._early = [{} for _ in self._groups]
             self.abandon()
+
+
+def _has_any(group: Iterable[Link], early: Mapping[str, Message]) -> bool:
+    return bool(early) or any(group)
 
 
 def _take_in_turn(group: deque[Link]) -> Message:

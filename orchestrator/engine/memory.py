@@ -44,6 +44,15 @@ class StepMemory:
         return self._history.taken
 
     @property
+    def joined(self) -> list[str]:
+        """The requests that an earlier attempt had put together from parts.
+
+        What arrives at once arrives in another order the next time. Put together otherwise it would
+        be computed again, and what had come of it before would stand beside it.
+        """
+        return [request for request in [*self.closed, *self.taken] if "+" in request]
+
+    @property
     def closed(self) -> set[str]:
         """The messages that were given to streams which had ended before their input did."""
         return self._history.closed

@@ -11,7 +11,7 @@ text's length, four of the payload's length, then text and payload.
     emitted   number and payload of an answer; text: its parents
     done      text: the request whose call has ended
     dead      text: the request that failed and was skipped
-    taken     text: a message that was written to a stream of requests
+    taken     text: a message that was written to a stream of requests, or a request of parts
     closed    a stream of requests has ended before its input; number: of answers given until then;
               text: a message that was taken and did not get into it
     finished  the operation has ended
@@ -71,8 +71,8 @@ class StepHistory:
 
     outputs: by number; an answer that was given again stands where it first stood. done: requests
     whose calls have ended. dead: requests that failed and were skipped. taken: messages written to
-    the stream of requests. closed: those written to streams that had ended before the input did,
-    with `closed_answers` answers in all.
+    the stream of requests, or requests that were put together from parts. closed: those written to
+    streams that had ended before the input did, with `closed_answers` answers in all.
     """
 
     outputs: dict[int, Emitted] = field(default_factory=dict)
@@ -155,7 +155,7 @@ class MessageLog:
         self._append(_Type.DEAD, self._steps[step.key], text=request)
 
     def taken(self, step: Step, message: str) -> None:
-        """Keep that a message is about to be written to the stream of requests."""
+        """Keep that a message is about to be written to the stream of requests, or called with."""
         self._append(_Type.TAKEN, self._steps[step.key], text=message)
 
     def closed(self, step: Step, answers: int, left: str) -> None:

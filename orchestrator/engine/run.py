@@ -200,6 +200,7 @@ class Run:
         self._workers = []
         for step in self._plan.steps:
             replicas = self._nodes.replicas[step.node]
+            memory = StepMemory(step, self._log)
             surroundings = Surroundings(
                 caller=Caller(
                     step,
@@ -209,9 +210,9 @@ class Run:
                     live=self._plan.live,
                     instrument=self._instruments.of_step(step),
                 ),
-                inlet=Inlet(list(incoming[step.key].values())),
+                inlet=Inlet(list(incoming[step.key].values()), memory.joined),
                 outlet=Outlet(outgoing[step.key]),
-                memory=StepMemory(step, self._log),
+                memory=memory,
                 tell=self._tell_of_step,
                 record=self._record,
                 live_pause_s=settings.live_pause_s if self._plan.live else None,

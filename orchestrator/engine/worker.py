@@ -105,6 +105,7 @@ class Worker(abc.ABC):
         self._call_memory = surroundings.call_memory
         self._position = surroundings.position
         self._touched = time.monotonic()
+        self._joined = set(self._memory.joined)
 
     def is_quiet(self, quiet_s: float) -> bool:
         """Whether it has nothing to do until something arrives.
@@ -148,7 +149,10 @@ class Worker(abc.ABC):
             await self._forward(message, repeated=True)
 
     async def _take(self) -> Message | None:
-        return self._taken(await self.inlet.get())
+        message = self._taken(await self.inlet.get())
+        if message is not None and len(message.origins) > 1 and message.id not in self._joined:
+            self._memory.keep_taken(message)
+        return message
 
     def _taken(self, message: Message | None) -> Message | None:
         if message is not None:

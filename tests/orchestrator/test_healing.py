@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from orchestrator.engine.message_log import MESSAGES_FILE
-from orchestrator.engine.plan import OnError, Plan, Step
+from orchestrator.engine.plan import OnError, Plan, PlanLink, Step
 from orchestrator.engine.run import State
 from orchestrator.events import Event, Kind
 from tests.orchestrator.conftest import Execute, Execution, make_plan, step
@@ -159,6 +159,37 @@ async def test_whatever_dies_at_whatever_moment_the_results_are_the_same(
         repeated = notes(tmp_path) - calls
         assert repeated.total() <= most[node.name], (moment, repeated)
     assert processes(node.name) == []
+
+
+@pytest.mark.parametrize("operation", ["relay", "mark"])
+async def test_parts_that_belonged_together_do_so_after_a_death(
+    execute: Execute, operation: str
+) -> None:
+    """Those of one side come in the order in which they are ready, which is never the same."""
+    delays = {"delays_s": [0.06, 0.005, 0.03, 0.001]}
+    unordered = {"concurrency": 3, "ordered": False}
+    plan = make_plan(
+        [
+            step("left", "produce", count=10),
+            step("right", "poll", count=10, delays_s=[0.01]),
+            step("work", "relay", unordered, die_at=8, **delays),
+            step("fuse", operation),
+        ],
+        ["left.produce -> work.relay"],
+    )
+    fuse = f"fuse.{operation}"
+    joined = [PlanLink("work.relay", fuse, group="a"), PlanLink("right.poll", fuse, group="b")]
+    links = tuple(link._replace(parts=lambda part: [b"<" + part + b">"]) for link in joined)
+    execution = await execute(replace(plan, links=(*plan.links, *links)), log=True)
+    assert execution.outcome.state is State.SUCCEEDED, execution.outcome.message
+    assert len(execution.told(Kind.NOTICE)) == 1
+    parts = Counter(
+        part
+        for key, payload in execution.messages.items()
+        if key.startswith("fuse.")
+        for part in payload.strip(b"<>").split(b"><")
+    )
+    assert parts == {f"m{number}".encode(): 2 for number in range(1, 11)}
 
 
 async def test_without_restarts_a_death_ends_the_run(execute: Execute) -> None:

@@ -136,6 +136,27 @@ async def test_a_request_is_put_together_from_one_part_of_each_group() -> None:
     assert inlet.discarded == 1
 
 
+async def test_what_was_put_together_before_is_so_again_whatever_comes_first() -> None:
+    before, after = Link(10, 1000), Link(10, 1000)
+    inlet = Inlet([[before], [after]], ["x.op#2+y.op#1", "x.op#9+y.op#3", "x.op#3+y.op#2"])
+    for number in (1, 2, 3, 4):
+        await before.put(Message(b"b", f"x.op#{number}"))
+    first = asyncio.create_task(inlet.get())
+    await asyncio.sleep(0)
+    assert not first.done()
+    for number in (2, 1, 3):
+        await after.put(Message(b"a", f"y.op#{number}"))
+    before.end()  # so that the ninth does not come
+    after.end()
+    ids = []
+    taken = await first
+    while taken is not None:
+        ids.append(taken.id)
+        taken = await inlet.get()
+    assert ids == ["x.op#2+y.op#1", "x.op#3+y.op#2", "x.op#1+y.op#3"]
+    assert inlet.discarded == 1
+
+
 async def test_a_message_that_is_scattered_gives_parts_with_numbers() -> None:
     link = Link(10, 1000, lambda payload: [bytes([byte]) for byte in payload])
     await link.put(Message(b"abc", "x.op#4"))
