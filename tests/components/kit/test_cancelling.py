@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from components.kit import Call
@@ -43,6 +44,46 @@ async def answers(channel: grpc.aio.Channel) -> bool:
     """Whether a worker thread is free: the servers of these tests have only one."""
     call = Client(channel).total(iter([Number(value=1)]), timeout=10)
     return bool((await call).value == 1)
+
+
+class Polite(Sums):
+    """Returns as soon as it is told that the call is over, as if it had given everything."""
+
+    def count(self, number: Any, call: Call[Parameters]) -> Iterator[Any]:
+        while not call.cancelled.wait(0.002):
+            yield Number(value=1)
+
+
+async def forever() -> AsyncIterator[Any]:
+    """Give one number, and let the stream open."""
+    yield Number(value=1)
+    await asyncio.Event().wait()
+
+
+async def _read_all(call: Any) -> None:
+    while await call.read() is not grpc.aio.EOF:
+        pass
+
+
+@pytest.mark.parametrize("grace_s", [0.0, 0.05])
+async def test_a_component_that_stops_ends_no_stream_as_if_it_were_complete(
+    tmp_path: Path, grace_s: float
+) -> None:
+    """Nor answers with the sum of half of its input: whoever calls would take it for all."""
+    async with listening(Polite(), tmp_path, stop_grace_s=grace_s) as address:
+        channel = grpc.aio.insecure_channel(address)
+        counted = Client(channel).count(Number(value=1))
+        running = Client(channel).running(forever())
+        total = Client(channel).total(forever())
+        assert (await counted.read()).value == 1
+        assert (await running.read()).value == 1
+    of_a_stop = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    for call in (counted, running):
+        with pytest.raises(grpc.aio.AioRpcError):  # the status stands behind all answers
+            await asyncio.wait_for(_read_all(call), 10)
+    for call in (counted, running, total):
+        assert await asyncio.wait_for(call.code(), 10) in of_a_stop
+    await channel.close()
 
 
 async def test_a_long_computation_does_not_hold_up_health(tmp_path: Path) -> None:
