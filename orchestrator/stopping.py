@@ -124,9 +124,12 @@ def _remove_left(record: RunRecord, settings: OrchestratorSettings) -> int:
         return 0
     from orchestrator.backends.docker.cleanup import remove_run
     from orchestrator.backends.docker.engine import connect, in_words
+    from orchestrator.backends.docker.reaper import LEFT_FILE
 
     with closing(connect(settings.docker_publish)) as engine, in_words("remove containers"):
-        return remove_run(engine.client, record.id)
+        removed = remove_run(engine.client, record.id)
+        (record.folder / LEFT_FILE).unlink(missing_ok=True)
+    return removed
 
 
 def _remove_orphans(known: set[str], settings: OrchestratorSettings) -> list[Stopped]:

@@ -29,7 +29,7 @@ from orchestrator.backends.docker.engine import Engine, connect, in_words
 from orchestrator.backends.docker.following import follow
 from orchestrator.backends.docker.images import Image, find_image
 from orchestrator.backends.docker.paths import mounts_of
-from orchestrator.backends.docker.reaper import Reaper
+from orchestrator.backends.docker.reaper import LEFT_FILE, Reaper
 from orchestrator.backends.docker.volume import make_volume
 from orchestrator.backends.node_log import NodeLog
 from orchestrator.backends.record import BackendRecord
@@ -172,7 +172,10 @@ class DockerBackend:
             await self._call(remove_run, engine.client, self._run, self._settings.stop_grace_s)
         except SettingsError as error:
             # The reaper goes on where we have failed.
-            logger.warning("run %s: %s", self._run, error)
+            logger.warning(
+                "run %s: %s; what is left is removed in the background, or else named in %s",
+                *(self._run, error, self._folder / LEFT_FILE),
+            )
             reaper.leave()
         else:
             reaper.dismiss()
@@ -221,7 +224,8 @@ class DockerBackend:
 
         def prepare() -> None:
             remove_run(engine.client, self._run)
-            self._reaper = Reaper(self._run)
+            (self._folder / LEFT_FILE).unlink(missing_ok=True)
+            self._reaper = Reaper(self._run, self._folder)
             self._certificates = make_certificates(self._run, self._settings.component_tls)
             self._around = self._make_surroundings(engine, image)
 

@@ -35,6 +35,12 @@ def labels_of(run: str, folder: str, node: str = "") -> dict[str, str]:
     return labels | ({NODE: node} if node else {})
 
 
-def matching(run: str) -> dict[str, Any]:
-    """Return the engine's filter for what belongs to a run."""
-    return {"label": f"{RUN}={run}"}
+def matching(run: str, process: int = 0) -> dict[str, Any]:
+    """Return the engine's filter for what belongs to a run.
+
+    process: of the orchestrator of this machine whose things are meant; all that the run had if 0.
+    """
+    wanted = [f"{RUN}={run}"]
+    if process:
+        wanted += [f"{OWNER}={owner()}", f"{PROCESS}={process}"]
+    return {"label": wanted}

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.backends.docker.reaper import LEFT_FILE
 from tests.orchestrator.docker.conftest import left_of
 from tests.orchestrator.docker.greeters import put_component
 from tests.orchestrator.docker.images import GREETER, SLOW_GREETER
@@ -179,8 +180,11 @@ def test_stop_removes_what_is_left_where_the_reaper_died_too(
     running.wait()
     time.sleep(2)
     assert len(left_of(client, run)) == 2
+    said = workplace / "runs" / run / LEFT_FILE
+    said.write_text("what a reaper could not remove\n")
     assert finish("stop", "--all")[0] == 0
     assert left_of(client, run) == []
+    assert not said.exists()
 
 
 def test_two_runs_at_once_do_not_disturb_each_other(workplace: Path, client: Any) -> None:
