@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.errors import ImageError
 from orchestrator.images.context import archive
 from orchestrator.images.dockerfile import prune
+from orchestrator.images.ending import ended_with_us
 from orchestrator.images.labels import image_labels
 from orchestrator.images.pip_settings import CERTIFICATES, certificates, index_arguments
 from orchestrator.images.progress import Observer, Progress
@@ -123,7 +124,7 @@ class _Build:
         if bundle is not None:
             content[CERTIFICATES] = bundle
         content[DOCKERFILE] = prune(dockerfile_text(), self.target, arguments).encode()
-        with archive(content) as context:
+        with archive(content) as context, ended_with_us(client) as containers:
             lines = client.api.build(
                 fileobj=context,
                 custom_context=True,
@@ -137,7 +138,7 @@ class _Build:
                 forcerm=True,
                 decode=True,
             )
-            _follow(lines, reference, observe)
+            _follow(containers.noted(lines), reference, observe)
         image = client.images.get(reference)
         return BuiltImage(self.name, reference, str(image.id), int(image.attrs.get("Size") or 0))
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -218,6 +221,27 @@ def test_a_failed_step_is_told_with_what_pip_said(
         build_component(docker_engine, found, BuildOptions("eoloom-tests", base_image), ignore)
     assert str(failed.value).startswith("cannot build eoloom-tests/burnt-area:0.1.0 at RUN ")
     assert "numpy" in str(failed.value)
+
+
+def test_an_interrupted_build_leaves_no_container(
+    docker_engine: DockerClient, base_image: str
+) -> None:
+    interrupt = threading.Timer(1.5, os.kill, [os.getpid(), signal.SIGINT])
+
+    def interrupt_soon(progress: Progress) -> None:
+        if progress.message.startswith("RUN python3 -m venv"):
+            interrupt.start()
+
+    def there() -> set[str]:
+        return {c.id for c in docker_engine.containers.list(all=True, ignore_removed=True)
+                if "venv --without-pip" in str(c.attrs["Config"]["Cmd"])}  # fmt: skip
+
+    before = there()
+    component = Registry.discover().find("stac-source")
+    options = BuildOptions("eoloom-tests", base_image, no_cache=True)
+    with pytest.raises(KeyboardInterrupt):
+        build_component(docker_engine, component, options, interrupt_soon)
+    assert there() <= before
 
 
 def test_a_missing_base_image_is_told(docker_engine: DockerClient) -> None:
