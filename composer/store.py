@@ -6,7 +6,6 @@ made of is in its row, so that nothing has to lie in a folder. A version never c
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import os
@@ -35,6 +34,7 @@ from composer.errors import StoreError, StoreUnavailableError, UnknownComponentE
 from composer.manifest import Manifest
 from composer.names import nearest, version_key
 from composer.parameters import parse_schema
+from composer.system_user import system_user
 
 USER_VARIABLE: Final = "EOLOOM_USER"
 MAX_USER: Final = 200
@@ -112,11 +112,7 @@ def own_user(environment: Mapping[str, str] = os.environ) -> str:
     """Return who owns what this process onboards: EOLOOM_USER, or the user of the system."""
     if name := environment.get(USER_VARIABLE):
         return name
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # In a container the user may be a mere number.
-        return str(os.getuid())
+    return system_user()
 
 
 def stored_components(user: str, url: str | None = None) -> list[StoredComponent]:

@@ -1,6 +1,7 @@
 """`eoloom deploy`, `undeploy` and `deployments`, against the fake API server."""
 
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -86,6 +87,21 @@ def test_deploying_the_same_again_goes_on_with_a_failed_run(
     shown = eoloom("deploy", DEMO, *SITE, "--dry-run")
     assert "would be replaced Job/" in shown.stdout
     assert "it is tried again" in " ".join(shown.stdout.split())
+
+
+def test_a_user_who_is_a_mere_number_deploys_under_it(
+    eoloom: Invoke, fake: FakeKubernetes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_entry(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", no_entry)
+    result = eoloom("deploy", DEMO, *SITE)
+    assert result.exit_code == 0, result.stderr
+    (listed,) = json.loads(eoloom("deployments", "list", "--json").stdout)
+    assert listed["user"] == str(os.getuid())
 
 
 def test_what_does_not_become_ready_ends_in_1_with_the_reason(

@@ -128,10 +128,9 @@ def deploy(
     Deploying again changes only what differs: an unchanged pipeline restarts nothing. With --json
     progress goes to stderr.
     """
-    import getpass
-
     from composer.graph import compose
     from composer.pipeline_file import load_pipeline
+    from composer.system_user import system_user
     from orchestrator.component_files import component_files
     from orchestrator.profiles import load_profile
     from orchestrator.render import RenderOptions, render
@@ -147,7 +146,7 @@ def deploy(
         namespace=namespace,
         # Of the context, which is not known yet.
         claim_namespace="default",
-        user=getpass.getuser(),
+        user=system_user(),
         files=component_files(graph),
         max_replicas=max_replicas,
     )

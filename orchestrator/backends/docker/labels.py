@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 from typing import Any, Final
+
+from composer.system_user import system_user
 
 RUN: Final = "org.eoloom.run"
 NODE: Final = "org.eoloom.node"
@@ -19,11 +20,7 @@ OURS: Final = "org.eoloom.component"
 
 def owner() -> str:
     """Return `user@host`: engines are shared by users, and remote ones by machines."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without an entry
-        name = str(os.getuid())
-    return f"{name}@{socket.gethostname()}"
+    return f"{system_user()}@{socket.gethostname()}"
 
 
 def labels_of(run: str, folder: str, node: str = "") -> dict[str, str]:
