@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from composer.database_address import URL_VARIABLE
+from composer.extras import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,8 +66,8 @@ def open_engine(url: str, *pragmas: str) -> sa.Engine:
     try:
         engine = sa.create_engine(parsed, **options)
     except ImportError as error:
-        extra = "'eoloom[postgresql]'" if is_postgresql else "what it names"
-        raise DatabaseUrlError(f"{scheme} needs its driver: pip install {extra}") from error
+        how = install_command(POSTGRESQL)
+        raise DatabaseUrlError(f"{scheme} needs its driver: {how}") from error
     except sa.exc.ArgumentError as error:
         raise DatabaseUrlError(f"{URL_VARIABLE}: {reason_of(error)}") from error
     if engine.dialect.name == SQLITE:

@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError
 
 from composer.contract import MAX_BYTES
 from composer.errors import ProtoError
+from composer.extras import install_command
 
 MAX_PROTO_BYTES: Final = 1 << 20
 MAX_MESSAGES: Final = 5
@@ -112,7 +113,7 @@ def _run(folder: Path, limits: Limits) -> None:
         except subprocess.TimeoutExpired as error:
             raise ProtoError(f"protoc needed more than {limits.time_s:g} s for it") from error
     if code == _NOT_INSTALLED:
-        raise ProtoError("protoc is not installed; pip install 'eoloom[onboard]'")
+        raise ProtoError(f"protoc is not installed; {install_command('onboard')}")
     if code:
         with said.open("rb") as output:
             raise _error(output.read(MAX_BYTES).decode(errors="replace"), code)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from composer.extras import install_command
 from orchestrator.engine.channels import ChannelSecurity
 from orchestrator.errors import SettingsError
 
@@ -34,7 +35,7 @@ try:
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError as error:  # pragma: no cover - the extra is installed where tests run
     raise SettingsError(
-        "certificates of a run need the package cryptography: pip install 'eoloom[tls]'"
+        f"certificates of a run need the package cryptography: {install_command('tls')}"
     ) from error
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from composer.extras import install_command
 from orchestrator.loopback import is_loopback
 from ui.errors import EnvironmentFaultError, UiError
 from ui.page_settings import PageSettings
@@ -51,7 +52,7 @@ def serve_page(
 ) -> None:
     """Serve the page until Ctrl-C. Raises UiError or EnvironmentFaultError where it cannot."""
     if find_spec("streamlit") is None:
-        raise UiError("the page needs more packages: pip install 'eoloom[ui]'")
+        raise UiError(f"the page needs more packages: {install_command('ui')}")
     _check_host(host)
     _check_journal()
     if server is not None:

@@ -19,6 +19,8 @@ from typing import Any, Final, Protocol
 
 import grpc
 
+from components.kit.extras import install_command
+
 logger = logging.getLogger(__name__)
 
 TRACE_KEY: Final = "traceparent"
@@ -72,7 +74,7 @@ def open_tracing(component: str) -> Tracing:
     try:
         return _Traced(component)
     except ModuleNotFoundError:
-        logger.warning("OpenTelemetry is not installed (pip install 'eoloom[telemetry]')")
+        logger.warning("OpenTelemetry is not installed (%s)", install_command("telemetry"))
         return Untraced()
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from components.kit import Call, InputError
+from components.kit.extras import install_command
 from components.kit.rasters import blocks
 from components.s2_preprocess.algorithm import to_float
 from components.s2_preprocess.mask import SceneClass
@@ -43,7 +44,7 @@ def load_detector(threshold: float) -> Any:
     except ImportError as error:
         raise InputError(
             f"mask: s2cloudless needs the package s2cloudless, which cannot be loaded ({error}): "
-            "pip install 'eoloom[s2cloudless]'"
+            f"{install_command('s2cloudless')}"
         ) from error
     return module.S2PixelCloudDetector(
         threshold=threshold, average_over=_AVERAGE_OVER, dilation_size=_DILATION, all_bands=False

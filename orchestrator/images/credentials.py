@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Final
 
+from composer.extras import install_command
 from orchestrator.errors import ImageError, RegistryError
 from orchestrator.images.reference import DOCKER_HUB
 
@@ -36,7 +37,7 @@ def find_credentials(host: str) -> Credentials | None:
         from docker.auth import load_config
         from docker.errors import DockerException
     except ImportError as error:
-        raise ImageError("images need the package docker: pip install 'eoloom[docker]'") from error
+        raise ImageError(f"images need the package docker: {install_command('docker')}") from error
     try:
         with warnings.catch_warnings():
             # A helper that is not installed becomes an error of its own below.

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from composer.extras import install_command
 from orchestrator.backends.docker.engine import in_words
 from orchestrator.errors import SettingsError
 from orchestrator.images.labels import COMPONENT
@@ -46,7 +47,7 @@ def image_engine() -> Iterator[DockerClient]:
         import docker
     except ImportError as error:
         raise SettingsError(
-            "images need the package docker: pip install 'eoloom[docker]'"
+            f"images need the package docker: {install_command('docker')}"
         ) from error
     host = os.environ.get("DOCKER_HOST")
     place = f"at {host}" if host else "of this machine"

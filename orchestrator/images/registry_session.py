@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from composer.extras import install_command
 from orchestrator.errors import ImageError, RegistryError
 from orchestrator.images.credentials import Credentials, find_credentials
 from orchestrator.images.reference import DOCKER_HUB
@@ -70,7 +71,7 @@ class RegistrySession:
             import requests
         except ImportError as error:
             raise ImageError(
-                "images need the package docker: pip install 'eoloom[docker]'"
+                f"images need the package docker: {install_command('docker')}"
             ) from error
         self._session = requests.Session()
         authority = _authority(self.host)

@@ -14,6 +14,7 @@ from urllib.parse import quote_plus
 
 from composer.document import read_document
 from composer.errors import DocumentError
+from composer.extras import install_command
 from orchestrator.errors import SettingsError
 from orchestrator.service.errors import IdentityProviderError, UnauthenticatedError
 from orchestrator.service.settings import ServiceSettings
@@ -84,7 +85,7 @@ class Introspection:
         try:
             import aiohttp
         except ImportError as error:
-            message = "introspection of tokens needs aiohttp: pip install aiohttp"
+            message = f"introspection of tokens needs aiohttp: {install_command('serve')}"
             raise SettingsError(message) from error
         self._settings = settings
         client = settings.introspection_client

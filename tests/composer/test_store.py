@@ -243,5 +243,5 @@ def test_a_server_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_missing_driver_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(StoreError, match=r"pip install 'eoloom\[postgresql\]'"):
+    with pytest.raises(StoreError, match=r"python\S* -m pip install 'eoloom\[postgresql\]'"):
         ComponentStore("postgresql://db.example/eoloom")

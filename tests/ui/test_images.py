@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,6 +33,15 @@ def test_an_engine_that_is_not_there_is_said(
     assert "Traceback" not in result.output
     del result
     gc.collect()
+
+
+def test_what_is_missing_is_installed_where_eoloom_runs(
+    eoloom: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "docker", None)
+    result = eoloom("images", "list")
+    assert result.exit_code == 3
+    assert f"{sys.executable} -m pip install 'eoloom[docker]'" in result.stderr
 
 
 def test_a_component_that_does_not_exist_is_said_with_the_nearest(eoloom: Invoke) -> None:

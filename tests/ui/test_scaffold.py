@@ -242,7 +242,7 @@ def test_a_folder_that_protoc_cannot_read_is_refused(tmp_path: Path) -> None:
 
 def test_without_protoc_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "grpc_tools", None)
-    with pytest.raises(ScaffoldError, match=r"pip install 'eoloom\[dev\]'"):
+    with pytest.raises(ScaffoldError, match=r"python\S* -m pip install 'eoloom\[dev\]'"):
         create_component("algae", tmp_path)
     assert not [*tmp_path.iterdir()]
 

@@ -15,6 +15,7 @@ from string import Template
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from composer.extras import install_command
 from ui.scaffold.errors import ScaffoldError
 from ui.scaffold.naming import parse_component_name, parse_title
 
@@ -44,7 +45,7 @@ def create_component(name: str, folder: Path, *, title: str = "") -> list[Path]:
     if importlib.util.find_spec("grpc_tools") is None:
         raise ScaffoldError(
             "the code of a contract is made with grpcio-tools, which is not installed; "
-            "install it with: pip install 'eoloom[dev]'"
+            f"install it with: {install_command('dev')}"
         )
     target = folder.absolute() / component.name
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from composer.extras import install_command
 from orchestrator.backends.base import LogSink, Tell
 from orchestrator.backends.docker import labels, web_pages
 from orchestrator.backends.docker.certificates import RunCertificates, make_certificates
@@ -280,7 +281,7 @@ class DockerBackend:
             return
         self._told.add(node.name)
         why = (
-            "certificates need `pip install 'eoloom[tls]'`"
+            f"certificates need `{install_command('tls')}`"
             if image.is_ours
             else f"{image.reference} is not an image of ours"
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import urllib3
 
+from composer.extras import install_command
 from orchestrator.backends.kubernetes.errors import ClusterAccessError
 
 if TYPE_CHECKING:
@@ -108,5 +109,5 @@ def _require_client() -> None:
         from orchestrator.errors import SettingsError
 
         raise SettingsError(
-            "the Kubernetes client is not installed: pip install 'eoloom[k8s]'"
+            f"the Kubernetes client is not installed: {install_command('k8s')}"
         ) from error

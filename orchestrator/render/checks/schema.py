@@ -10,6 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
+from composer.extras import install_command
 from orchestrator.errors import RenderError
 from orchestrator.render.checks.finding import Finding, finding
 
@@ -92,6 +93,6 @@ def _contents() -> Any:
         from kubernetes_validate import utils
     except ImportError as error:
         raise RenderError(
-            "checking objects needs the schemas of Kubernetes: pip install 'eoloom[k8s]'"
+            f"checking objects needs the schemas of Kubernetes: {install_command('k8s')}"
         ) from error
     return utils.schema_contents

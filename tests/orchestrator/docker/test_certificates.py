@@ -147,5 +147,5 @@ def test_without_the_package_there_is_plaintext_unless_tls_is_asked_for(
     monkeypatch.delitem(sys.modules, "orchestrator.certificates")
     monkeypatch.setitem(sys.modules, "cryptography", None)
     assert make_certificates(RUN, wanted=None) is None
-    with pytest.raises(SettingsError, match=r"pip install 'eoloom\[tls\]'"):
+    with pytest.raises(SettingsError, match=r"python\S* -m pip install 'eoloom\[tls\]'"):
         make_certificates(RUN, wanted=True)
