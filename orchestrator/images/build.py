@@ -40,6 +40,8 @@ PLATFORM: Final[Mapping[str, str]] = {
 _STEP: Final = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 _NOISE: Final = (" --->", "Removing intermediate container")
+_ENDED: Final = re.compile(r"The command '.*' (returned a non-zero code: \d+)", re.DOTALL)
+"""Which command that was is said by its step already."""
 _MAX_STEP_TEXT: Final = 100
 _KEPT_LINES: Final = 15
 """Last lines of a failed build that its error repeats."""
@@ -175,11 +177,16 @@ def _follow(lines: Iterable[Mapping[str, Any]], reference: str, observe: Observe
 def _failure(reference: str, step: str, error: str, said: list[str]) -> str:
     """Return what went wrong in a user's words, with the engine's as evidence."""
     everything = "\n".join([*said, error])
+    error = _ENDED.sub(r"it \1", error.strip())
     hint = next((hint for sign, hint in _HINTS if sign in everything), "")
     output = "".join(f"\n  {line}" for line in "\n".join(said).splitlines()[-_KEPT_LINES:])
     at = f" at {step[:_MAX_STEP_TEXT]}" if step else ""
-    return f"cannot build {reference}{at}: {error.strip()}{output}" + (f"\n{hint}" if hint else "")
+    return f"cannot build {reference}{at}: {error}{output}" + (f"\n{hint}" if hint else "")
 
+
+_NO_PYTHON: Final = (
+    "the base image lacks Python 3.11 or later, or its venv module; name another by --base-image"
+)
 
 _HINTS: Final = (
     ("No space left on device", "the engine's disk is full; `docker system prune` frees some"),
@@ -192,6 +199,8 @@ _HINTS: Final = (
         "Could not find a version",
         "the package index was not reached, or has no such release: see constraints.txt",
     ),
+    ("python3: not found", _NO_PYTHON),
+    ("ensurepip is not available", _NO_PYTHON),
     ("pull access denied", "the base image cannot be pulled; name another by --base-image"),
     ("manifest unknown", "the base image cannot be pulled; name another by --base-image"),
     ("Client.Timeout", "the base image cannot be pulled; name another by --base-image"),

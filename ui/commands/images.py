@@ -82,7 +82,8 @@ def build(
             "--base-image",
             metavar="IMAGE",
             envvar="EOLOOM_BASE_IMAGE",
-            help="An image with Python 3.11 and its venv module; an official slim one by default.",
+            help="An image with Python 3.11 or later and its venv module; an official slim one of "
+            "3.11 by default.",
             show_default=False,
         ),
     ] = "",

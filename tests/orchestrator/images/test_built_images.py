@@ -244,6 +244,42 @@ def test_an_interrupted_build_leaves_no_container(
     assert there() <= before
 
 
+NO_PYTHON = """\
+#!/bin/sh
+echo "sh: 1: python3: not found"; exit 127
+"""
+OLD_PYTHON = """\
+#!/bin/sh
+exec /usr/bin/env PATH=/usr/bin python3 -c \\
+    'import sys; sys.version_info = (3, 10, 1); exec(sys.argv[2])' "$@"
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (OLD_PYTHON, "the base image has Python 3.10; EO Loom needs 3.11 or later"),
+        (NO_PYTHON, "the base image lacks Python 3.11 or later, or its venv module"),
+    ],
+    ids=["old", "none"],
+)
+def test_a_base_image_with_an_unfit_python_is_told_at_once(
+    script: str, reason: str, tmp_path: Path, docker_engine: DockerClient, base_image: str
+) -> None:
+    unfit = "eoloom-tests/unfit-base:1.0"
+    (tmp_path / "Dockerfile").write_text(f"FROM {base_image}\nCOPY python3 /usr/local/bin/\n")
+    (tmp_path / "python3").write_text(script)
+    (tmp_path / "python3").chmod(0o755)
+    docker_engine.images.build(path=str(tmp_path), tag=unfit, rm=True)
+    component = Registry.discover().find("stac-source")
+    steps: list[Progress] = []
+    with pytest.raises(ImageError) as failed:
+        build_component(docker_engine, component, BuildOptions("eoloom-tests", unfit), steps.append)
+    assert str(failed.value).splitlines()[-1].strip().startswith(reason)
+    assert len(str(failed.value)) < 400
+    assert "RUN python3 -c" in steps[-1].message
+
+
 def test_a_missing_base_image_is_told(docker_engine: DockerClient) -> None:
     component = Registry.discover().find("stac-source")
     options = BuildOptions("eoloom-tests", "127.0.0.1:1/absent:1")

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from orchestrator.errors import ImageError
@@ -43,6 +45,11 @@ def test_the_targets_share_the_first_stages(target: str) -> None:
     kept = prune(whole, target, {})
     shared = whole[: whole.index("FROM serving-packages AS rasters-packages")]
     assert kept.startswith(shared)
+
+
+def test_any_python_may_be_in_the_base_image() -> None:
+    instructions = re.sub(r"^(#|ARG BASE_IMAGE=).*", "", dockerfile_text(), flags=re.MULTILINE)
+    assert not re.search(r"python3\.\d", instructions)
 
 
 def test_a_component_without_rasters_does_not_build_them() -> None:
