@@ -75,6 +75,7 @@ def test_an_image_goes_to_a_registry_is_listed_and_comes_back(
     docker_engine.images.build(
         fileobj=io.BytesIO(b"FROM scratch\nLABEL org.eoloom.component=s2-change\n"),
         tag=f"{image_registry.host}/shop/s2-change:0.1.0",
+        rm=True,
     )
     registry = f"{image_registry.host}/shop"
     pushed = eoloom("images", "push", "s2-change", "--registry", registry)

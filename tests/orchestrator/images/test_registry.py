@@ -36,6 +36,7 @@ def tiny_image(docker_engine: DockerClient) -> str:
     docker_engine.images.build(
         fileobj=io.BytesIO(b"FROM scratch\nLABEL org.eoloom.component=tiny\n"),
         tag="eoloom-tests/tiny:1.0",
+        rm=True,
     )
     return "eoloom-tests/tiny:1.0"
 
