@@ -42,8 +42,8 @@ _START_TIMEOUT_S: Final = 1800
 # About two minutes in all, in which a component that was lost is started on another machine.
 _ATTEMPTS: Final = 9
 _BACKOFF_S: Final = 1
-# Machines are drained and pods moved for as long as a run lasts. The cluster starts them again, with
-# pauses of its own, and a component that dies twice without any work ends the run all the same.
+# Machines are drained and pods moved for as long as a run lasts. The cluster starts components
+# again after pauses of its own; one that dies twice without any work ends the run all the same.
 _RESTARTS: Final = 1000
 # Of `orchestrator.deployed`: the run has failed, its input is invalid. All else may pass.
 _FINAL_EXIT_CODES: Final = [1, 2]
