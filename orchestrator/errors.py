@@ -97,7 +97,14 @@ class OperationError(NodeError):
 
 
 class ComponentDiedError(NodeError):
-    """The component's process or container ended although nobody stopped it."""
+    """The component's process or container ended although nobody stopped it.
+
+    killed: whether by a signal, and not because it needed too much memory.
+    """
+
+    def __init__(self, node: str, message: str, *, killed: bool = False) -> None:
+        super().__init__(node, message)
+        self.killed = killed
 
 
 class ComponentNotReadyError(NodeError):

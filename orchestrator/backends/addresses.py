@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 
+from orchestrator.backends.base import Death
 from orchestrator.engine.channels import ChannelSecurity
 from orchestrator.engine.plan import NodePlan
 from orchestrator.errors import ComponentNotReadyError
@@ -46,7 +47,7 @@ class RemoteBackend:
         """Return what is asked for, and None for nodes that speak no TLS."""
         return None if node in self._plaintext else asked
 
-    async def died(self, node: str) -> str:
+    async def died(self, node: str) -> Death:
         """Never return: of components elsewhere only their answers are known."""
         await asyncio.Event().wait()
         raise AssertionError(f"nobody sets the event of {node}")  # pragma: no cover

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from orchestrator.engine.channels import ChannelSecurity
@@ -15,6 +16,18 @@ LogSink = Callable[[str, Mapping[str, Any]], None]
 
 # Called with the node's name, the kind of an event and its detail: what else happens to it.
 Tell = Callable[[str, Kind, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a component has ended although nobody stopped it.
+
+    reason: in words. killed: whether by a signal, and not because it needed too much memory, so
+    that it may do better the next time.
+    """
+
+    reason: str
+    killed: bool = False
 
 
 class Backend(Protocol):
@@ -44,10 +57,10 @@ class Backend(Protocol):
         """
         ...
 
-    async def died(self, node: str) -> str:
+    async def died(self, node: str) -> Death:
         """Wait until a component, or a replica of it, ends although nobody stopped it.
 
-        Returns why, in words. Waits for what the latest start of the node has made.
+        Waits for what the latest start of the node has made.
         """
         ...
 

@@ -22,7 +22,7 @@ from typing import Final
 
 import psutil
 
-from orchestrator.backends.base import LogSink, Tell
+from orchestrator.backends.base import Death, LogSink, Tell
 from orchestrator.backends.node_log import LINE_LIMIT_BYTES, NodeLog
 from orchestrator.engine.channels import ChannelSecurity
 from orchestrator.engine.plan import NodePlan
@@ -130,7 +130,7 @@ class LocalBackend:
         """Return what is asked for: channels to Unix sockets pass it over."""
         return asked
 
-    async def died(self, node: str) -> str:
+    async def died(self, node: str) -> Death:
         """Wait until a process ends by itself; return which, how, and its last words."""
         entries = self._processes[node]
         waits = {asyncio.create_task(entry.process.wait()): entry for entry in entries}
@@ -150,7 +150,7 @@ class LocalBackend:
         )
         said = f", after saying: {entry.log.last_line}" if entry.log.last_line else ""
         which = "its process" if len(entries) == 1 else f"the process of replica {entry.name}"
-        return f"{which} {how}{said} (log: {entry.log.path})"
+        return Death(f"{which} {how}{said} (log: {entry.log.path})", killed=code < 0)
 
     async def stop(self) -> None:
         """End all processes, first by SIGTERM, after the grace time by SIGKILL."""

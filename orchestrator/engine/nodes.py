@@ -73,7 +73,8 @@ class Nodes:
     async def fail_on_death(self, node: str) -> None:
         """Wait until a component that has served dies. Raises ComponentDiedError then."""
         await self._replicas[node].wait_until_serving()
-        raise ComponentDiedError(node, await self._backend.died(node))
+        death = await self._backend.died(node)
+        raise ComponentDiedError(node, death.reason, killed=death.killed)
 
     async def stop(self) -> None:
         """Stop all components; nothing of them stays."""
@@ -89,6 +90,25 @@ class Nodes:
         )
 
     async def _start(self, node: NodePlan) -> None:
+        """Start a component until it serves; one that is killed meanwhile, as often as any other.
+
+        One that ends by itself would do so again.
+        """
+        restarts = self._settings.restarts
+        for number in range(1, restarts + 1):
+            try:
+                await self._start_once(node)
+            except ComponentDiedError as error:
+                if not error.killed:
+                    raise
+                told = f"{error.reason}; started again ({number} of {restarts})"
+                self._tell(node.name, "", Kind.NOTICE, message=told)
+                await self._replicas[node.name].close()
+            else:
+                return
+        await self._start_once(node)
+
+    async def _start_once(self, node: NodePlan) -> None:
         started = time.monotonic()
         asked = channel_security(self._settings)
         targets = await self._backend.start(node)
@@ -105,7 +125,10 @@ class Nodes:
         try:
             await asyncio.wait({ready, death}, return_when=asyncio.FIRST_COMPLETED)
             if not ready.done():
-                raise ComponentDiedError(node.name, f"did not start: {await death}")
+                ended = await death
+                raise ComponentDiedError(
+                    node.name, f"did not start: {ended.reason}", killed=ended.killed
+                )
             await ready
         except TimeoutError as error:
             reason = f": {error}" if str(error) else ""

@@ -137,8 +137,8 @@ class Run:
     async def _start_and_work(self) -> None:
         """Start all components, and give meanwhile what is remembered; calls wait for the start.
 
-        A run that has computed everything before waits for none. A component that cannot be
-        started ends the run; it is no death that heals.
+        A run that has computed everything before waits for none. A component that ends by itself
+        before it serves ends the run; it is no death that heals.
         """
         self._nodes.announce()
         starting = asyncio.create_task(self._nodes.start())

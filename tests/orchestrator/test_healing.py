@@ -306,6 +306,36 @@ async def test_what_cannot_start_is_not_started_again(execute: Execute) -> None:
     assert execution.told(Kind.NOTICE) == []
 
 
+@pytest.mark.parametrize("kills", [1, 2, 3])
+async def test_what_is_killed_before_it_serves_is_started_again(
+    execute: Execute, kills: int
+) -> None:
+    steps, links = (
+        [step("source", "produce", count=3), step("work", "relay")],
+        ["source.produce -> work.relay"],
+    )
+    # It takes 1.5 s to start.
+    running = asyncio.create_task(execute(make_plan(steps, links, {"work": "late"})))
+    killed: set[int] = set()
+    while len(killed) < kills and not running.done():
+        for process in processes("late"):
+            if process.pid not in killed:
+                process.kill()
+                killed.add(process.pid)
+                break
+        await asyncio.sleep(0.02)
+    execution = await asyncio.wait_for(running, 60)
+    notices = execution.told(Kind.NOTICE)
+    if kills == 3:
+        assert "work: did not start: its process was killed by SIGKILL" in execution.outcome.message
+        assert len(notices) == 2
+    else:
+        assert execution.outcome.state is State.SUCCEEDED, execution.outcome.message
+        assert execution.emitted["work.relay"] == [b"m1", b"m2", b"m3"]
+        assert len(notices) == kills
+        assert notices[-1].endswith(f"; started again ({kills} of 2)")
+
+
 async def test_a_death_makes_no_dead_letter(execute: Execute) -> None:
     plan = chain(step("work", "relay", {"on_error": OnError.SKIP}, die_at=4))
     execution = await execute(plan, log=True)

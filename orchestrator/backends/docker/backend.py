@@ -9,12 +9,12 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from composer.extras import install_command
-from orchestrator.backends.base import LogSink, Tell
+from orchestrator.backends.base import Death, LogSink, Tell
 from orchestrator.backends.docker import labels, web_pages
 from orchestrator.backends.docker.certificates import RunCertificates, make_certificates
 from orchestrator.backends.docker.cleanup import remove_run
@@ -132,7 +132,7 @@ class DockerBackend:
         """Whether the engine is of this machine; else files come when the run ends."""
         return self._engine is not None and self._engine.shares
 
-    async def died(self, node: str) -> str:
+    async def died(self, node: str) -> Death:
         """Wait until a container ends by itself; return which, how, and its last words."""
         deaths, replicas = self._deaths, list(self._replicas.get(node, ()))
         if deaths is None or not replicas:
@@ -143,9 +143,9 @@ class DockerBackend:
         replica = by_id[ended]
         if self._stopping or replica not in self._replicas.get(node, ()):
             await asyncio.Event().wait()  # it was stopped: this is no death, and never returns
-        how = lost or await self._in_words_of(replica)
+        death = Death(lost) if lost else await self._death_of(replica)
         which = "its container" if len(replicas) == 1 else f"the container of {replica.name}"
-        return f"{which} {how} (log: {replica.log.path})"
+        return replace(death, reason=f"{which} {death.reason} (log: {replica.log.path})")
 
     async def stop(self) -> None:
         """Remove containers, network and volume; containers get the grace time to end."""
@@ -312,8 +312,10 @@ class DockerBackend:
         await self._call(container.reload)
         port = _published(container, GRPC_PORT)
         if port is None:
-            how = await self._in_words_of(replica)
-            raise ComponentDiedError(node.name, f"its container {how} (log: {log.path})")
+            death = await self._death_of(replica)
+            raise ComponentDiedError(
+                node.name, f"its container {death.reason} (log: {log.path})", killed=death.killed
+            )
         page = _published(container, WEB_PORT)
         if page is not None:
             task = asyncio.create_task(self._tell_of_page(node.name, around.publish, page))
@@ -325,12 +327,12 @@ class DockerBackend:
         if await web_pages.answers(address, port):
             self._tell(node, Kind.WEB_PAGE, {"url": f"http://{address}:{port}/"})
 
-    async def _in_words_of(self, replica: _Replica) -> str:
+    async def _death_of(self, replica: _Replica) -> Death:
         """Return how a container ended, and its last words."""
         await asyncio.wait({replica.followed}, timeout=_LAST_WORDS_S)
-        how = await self._call(how_it_ended, replica.container)
+        death = await self._call(how_it_ended, replica.container)
         said = f", after saying: {replica.log.last_line}" if replica.log.last_line else ""
-        return how + said
+        return replace(death, reason=f"{death.reason}{said}")
 
     async def _remove(self, replicas: Sequence[_Replica]) -> None:
         from docker.errors import NotFound

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.backends.base import Death
 from orchestrator.backends.docker import labels
 
 if TYPE_CHECKING:
@@ -103,24 +104,24 @@ class DeathWatch:
         self._news = asyncio.Event()
 
 
-def how_it_ended(container: Container) -> str:
-    """Return in words how a container ended: "ended with code 3"."""
+def how_it_ended(container: Container) -> Death:
+    """Return how a container ended: "ended with code 3"."""
     from docker.errors import NotFound
 
     try:
         container.reload()
     except NotFound:
-        return "was removed"
+        return Death("was removed", killed=True)
     state = container.attrs["State"]
     if state.get("OOMKilled"):
         limit = container.attrs["HostConfig"].get("Memory", 0) / _GIB
-        return (
+        return Death(
             f"was killed because it needed more than its {limit:.3g} GiB of memory; give the node "
             "more by `resources: {memory: ...}`"
         )
     if state.get("Error"):
-        return f"did not start: {state['Error']}"
+        return Death(f"did not start: {state['Error']}")
     code = int(state.get("ExitCode", 0))
     with contextlib.suppress(ValueError):
-        return f"was killed by {signal.Signals(code - 128).name}"
-    return f"ended with code {code}"
+        return Death(f"was killed by {signal.Signals(code - 128).name}", killed=True)
+    return Death(f"ended with code {code}")

@@ -87,6 +87,26 @@ async def test_a_container_that_does_not_start_says_why(
     assert "no such module: imaginary" in execution.outcome.message
 
 
+async def test_a_container_that_is_killed_before_it_serves_is_started_again(
+    in_containers: Execute, client: Any
+) -> None:
+    image = build(client, "eoloom-tests/late:1.0", f'FROM {SCRIPTED}\nCMD ["late"]\n')
+    running = asyncio.create_task(in_containers(with_image(relay(), image), restarts=2))
+    filters = {"ancestor": image, "label": "org.eoloom.node=work", "status": "running"}
+    killed = False
+    while not killed and not running.done():
+        for container in await asyncio.to_thread(client.containers.list, filters=filters):
+            await asyncio.to_thread(container.kill)
+            killed = True
+        await asyncio.sleep(0.05)
+    execution = await asyncio.wait_for(running, 120)
+    assert execution.outcome.state is State.SUCCEEDED, execution.outcome.message
+    assert execution.emitted["work.relay"] == [b"m1*", b"m2*", b"m3*"]
+    (notice,) = [told for told in execution.told(Kind.NOTICE) if "did not start" in told]
+    assert "its container was killed by SIGKILL" in notice
+    assert notice.endswith("; started again (1 of 2)")
+
+
 @pytest.mark.parametrize(
     ("command", "advice"),
     [(("python",), "eoloom images build scripted"), ((), "docker login")],
