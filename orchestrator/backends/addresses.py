@@ -30,6 +30,11 @@ class RemoteBackend:
         self._shares_folder = shares_folder
 
     @property
+    def starts_components(self) -> bool:
+        """Whether it starts them: somebody else does."""
+        return False
+
+    @property
     def shares_folder(self) -> bool:
         """Whether whoever started them has given them the run's folder."""
         return self._shares_folder

@@ -50,6 +50,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def starts_components(self) -> bool:
+        """Whether it starts them, and not somebody else, for whom a run can only wait."""
+        ...
+
+    @property
     def shares_folder(self) -> bool:
         """Whether components write into the run's own shared folder, so that it is here at once.
 

@@ -122,6 +122,11 @@ class LocalBackend:
             ) from error
 
     @property
+    def starts_components(self) -> bool:
+        """Whether it starts them: yes."""
+        return True
+
+    @property
     def shares_folder(self) -> bool:
         """Always: they are processes of this machine."""
         return True

@@ -22,13 +22,18 @@ _FORGIVEN_S: Final = 3600.0
 class Healing:
     """Counts the restarts of one run, by node.
 
-    restarts: how often a node may be started again; in a live run, within an hour. log: without one
-    nothing could be gone on with.
+    restarts: how often a node may be started again; in a live run, within an hour. waits: whether
+    somebody else starts it, so that the run only waits: then as often as it takes, because machines
+    are drained and pods moved for as long as a run lasts. 0 restarts forbid that too. log: without
+    one nothing could be gone on with.
     """
 
-    def __init__(self, plan: Plan, restarts: int, log: MessageLog | None) -> None:
+    def __init__(
+        self, plan: Plan, restarts: int, log: MessageLog | None, *, waits: bool = False
+    ) -> None:
         self._idempotent = {(s.node, s.operation) for s in plan.steps if s.idempotent}
         self._restarts = restarts if log is not None else 0
+        self._waits = waits
         self._log = log
         self._forgiven_s = _FORGIVEN_S if plan.live else math.inf
         # When a node was started again, by the monotonic clock.
@@ -56,13 +61,15 @@ class Healing:
                 node,
                 f"{error.reason}; it had been started again before and has done nothing since then",
             ) from error
-        if done == self._restarts:
+        if done >= self._restarts and not self._waits:
             when = "before" if math.isinf(self._forgiven_s) else "within an hour"
             raise ComponentDiedError(
                 node,
                 f"{error.reason}; it had been started again {done} times {when} (EOLOOM_RESTARTS)",
             ) from error
         self._done[node].append(time.monotonic())
+        if self._waits:
+            return f"{error.reason}; waiting until it serves again"
         return f"{error.reason}; started again ({done + 1} of {self._restarts})"
 
     def restarted(self, node: str) -> None:

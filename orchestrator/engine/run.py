@@ -99,7 +99,7 @@ class Run:
         self._observer_failed = False
         self._settings = settings
         self._nodes = Nodes(plan, backend, settings, self._tell)
-        self._healing = Healing(plan, settings.restarts, log)
+        self._healing = Healing(plan, settings.restarts, log, waits=not backend.starts_components)
         self._open_calls = OpenCalls()
         self._positions: dict[str, SourcePosition] = defaultdict(SourcePosition)
         self._workers: list[Worker] = []

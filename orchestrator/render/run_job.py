@@ -42,9 +42,6 @@ _START_TIMEOUT_S: Final = 1800
 # About two minutes in all, in which a component that was lost is started on another machine.
 _ATTEMPTS: Final = 9
 _BACKOFF_S: Final = 1
-# Machines are drained and pods moved for as long as a run lasts. The cluster starts components
-# again after pauses of its own; one that dies twice without any work ends the run all the same.
-_RESTARTS: Final = 1000
 # Of `orchestrator.deployed`: the run has failed, its input is invalid. All else may pass.
 _FINAL_EXIT_CODES: Final = [1, 2]
 
@@ -145,7 +142,6 @@ def _container(context: Context) -> dict[str, Any]:
             "EOLOOM_START_TIMEOUT_S": str(_START_TIMEOUT_S),
             "EOLOOM_ATTEMPTS": str(_ATTEMPTS),
             "EOLOOM_BACKOFF_S": str(_BACKOFF_S),
-            "EOLOOM_RESTARTS": str(_RESTARTS),
             "EOLOOM_DEPLOYED_RUN": context.run,
             "EOLOOM_DEPLOYED_FOLDER": INPUT_PATH,
             "EOLOOM_DEPLOYED_TERMINATION_LOG": _TERMINATION_LOG,

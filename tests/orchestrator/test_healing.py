@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.backends.addresses import RemoteBackend
+from orchestrator.backends.local import LocalBackend
 from orchestrator.engine.message_log import MESSAGES_FILE
 from orchestrator.engine.plan import OnError, Plan, PlanLink, Step
 from orchestrator.engine.run import State
@@ -217,6 +219,20 @@ async def test_restarts_are_counted(execute: Execute) -> None:
     assert ends == ["started again (1 of 2)", "started again (2 of 2)"]
 
 
+async def test_a_component_that_others_start_is_waited_for_however_often(
+    execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As pods are moved for as long as a run lasts."""
+    elsewhere = property(lambda _: RemoteBackend({}).starts_components)
+    monkeypatch.setattr(LocalBackend, "starts_components", elsewhere)
+    plan = chain(step("work", "relay", die_at=3), count=14)
+    execution = await execute(plan, log=True, restarts=2)
+    assert execution.outcome.state is State.SUCCEEDED, execution.outcome.message
+    told = execution.told(Kind.NOTICE)
+    assert len(told) == 6
+    assert all(text.endswith("; waiting until it serves again") for text in told)
+
+
 async def test_a_source_that_stays_goes_on_where_it_was(execute: Execute) -> None:
     """What it gives next may be what it gave first; that is no repetition."""
     plan = make_plan(
@@ -287,7 +303,11 @@ async def test_a_live_run_forgives_deaths_that_are_long_ago(
     assert payloads(execution)["work.relay"] == expected
 
 
-async def test_what_dies_again_without_any_progress_ends_the_run(execute: Execute) -> None:
+@pytest.mark.parametrize("starts", [True, False])
+async def test_what_dies_again_without_any_progress_ends_the_run(
+    execute: Execute, starts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalBackend, "starts_components", starts)
     execution = await execute(chain(step("work", "relay", die_at=1)), log=True, restarts=50)
     assert execution.outcome.failed_node == "work"
     assert len(execution.told(Kind.NOTICE)) == 1

@@ -128,6 +128,11 @@ class DockerBackend:
         return self._certificates.of_engine(node)
 
     @property
+    def starts_components(self) -> bool:
+        """Whether it starts them: yes."""
+        return True
+
+    @property
     def shares_folder(self) -> bool:
         """Whether the engine is of this machine; else files come when the run ends."""
         return self._engine is not None and self._engine.shares

@@ -283,11 +283,6 @@ def test_a_failed_run_is_final_and_a_lost_pod_is_not(rendered: Objects):
     assert rules[1]["action"] == "Ignore"
 
 
-def test_pods_that_are_moved_again_and_again_do_not_end_a_run(rendered: Objects):
-    (orchestrator,) = one(rendered, "Job")["spec"]["template"]["spec"]["containers"]
-    assert int(environment(orchestrator)["EOLOOM_RESTARTS"]) >= 100
-
-
 def test_with_an_autoscaler_nobody_else_sets_the_replicas(make_graph: MakeGraph, profile: Profile):
     objects = render(make_graph(), profile, RenderOptions(max_replicas=5))
     assert "replicas" not in one(objects, "Deployment", "forest--clean")["spec"]
