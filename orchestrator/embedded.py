@@ -15,6 +15,7 @@ processes, and leaves a STAC catalogue of everything that was emitted.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,6 +46,7 @@ from orchestrator.result_files import Result, read_results
 from orchestrator.results import Results
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.telemetry.telemetry import watching
+from orchestrator.unfinished import remove_unfinished
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -231,6 +233,8 @@ class _Attempt:
                 instruments=instruments,
             ).execute()
         state, message = outcome.state, outcome.message
+        if state is State.SUCCEEDED:
+            await asyncio.to_thread(remove_unfinished, self._folder / "shared")
         catalogue: Path | None = None
         try:
             catalogue = results.finish()

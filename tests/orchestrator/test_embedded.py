@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -49,6 +50,29 @@ async def test_the_report_has_so_many_warnings_and_says_how_many_more_there_are(
     kept = journal.events(report.id, kinds=[Kind.DEAD_LETTER, Kind.NOTICE])
     assert report.notices_left_out == len(kept) - 2 >= 3
     journal.close()
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+async def test_a_run_that_ends_well_leaves_nothing_half_written(
+    tmp_path: Path, settings: OrchestratorSettings, ends: str
+) -> None:
+    """A component that was killed has left it; of a failed run it may tell something."""
+    registry = make_registry(tmp_path / "components")
+    pipeline = parse_pipeline(CHAIN, ["work.fail_at=[2]"] if ends == "badly" else [])
+    kept = {"B02.tif", ".B02.tif.part", ".hidden.blocks.tif"}
+
+    def litter(event: Event) -> None:
+        if event.kind is Kind.NODE_READY:
+            folder = settings.runs_folder / event.run / "shared" / "scene"
+            folder.mkdir(parents=True, exist_ok=True)
+            half = f".B02.tif.{uuid.uuid4().hex}.blocks.tif"
+            for name in (*kept, half, f".{uuid.uuid4().hex}.part"):
+                (folder / name).touch()
+
+    report = await run_pipeline(compose(pipeline, registry), settings, [litter])
+    names = {path.name for path in (report.folder / "shared" / "scene").iterdir()}
+    assert (names == kept) == (ends == "well")
+    assert names >= kept
 
 
 async def test_a_run_whose_process_is_gone_can_go_on_though_its_number_is_taken(

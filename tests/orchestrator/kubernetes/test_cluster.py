@@ -31,7 +31,7 @@ from orchestrator.backends.kubernetes.objects import ObjectKey, key_of, selector
 from orchestrator.backends.kubernetes.readiness import wait_until_ready
 from orchestrator.backends.kubernetes.results import fetch_runs
 from orchestrator.images.build import BuiltImage
-from orchestrator.profiles import Images, Profile, Storage, load_profile
+from orchestrator.profiles import Images, Profile, Requests, Storage, load_profile
 from orchestrator.render import RenderOptions, render
 from orchestrator.render.project import render_project
 from tests.data import ROOT, cluster_folder, require
@@ -201,11 +201,12 @@ def test_a_node_that_is_full_is_no_obstacle_to_a_correction(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     """The old replica holds what the new one needs, and its run has never begun."""
-    deployer(cluster, pipeline(tmp_path, cpu=1.7), "full", site()).apply()
+    whole = replace_in(site(), requests=Requests(cpu=1.0))
+    deployer(cluster, pipeline(tmp_path, cpu=1.7), "full", whole).apply()
     found = wait_until_ready(cluster, "full", timeout_s=20)
     assert not found.is_ready
     assert any("no node has enough free cpu" in reason.text for reason in found.reasons)
-    deployer(cluster, pipeline(tmp_path, cpu=0.1), "full", site()).apply()
+    deployer(cluster, pipeline(tmp_path, cpu=0.1), "full", whole).apply()
     assert wait_until_ready(cluster, "full", timeout_s=READY_S).is_ready
     undeploy(cluster, "full", delete_results=True, timeout_s=READY_S)
 
