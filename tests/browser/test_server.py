@@ -170,6 +170,8 @@ def test_an_orchestrator_that_is_gone_is_named_until_it_is_back(
     service.start()
     tab.button("Try again").click()
     expect(alert).to_have_count(0, timeout=WITHIN_MS)
+    # Until the page is drawn anew, the old button stands beside the new one.
+    expect(own.button("Run")).to_have_count(1, timeout=WITHIN_MS)
     expect(own.button("Run")).to_be_enabled()
     tab.assert_no_errors()
 

@@ -198,8 +198,10 @@ async def test_the_pauses_of_a_live_run_grow_up_to_a_bound(
     await asyncio.wait_for(task, 30)
     pauses = [after - before for before, after in itertools.pairwise(times)]
     assert len(pauses) == 7
-    assert pauses[0] < 0.06
-    assert all(0.09 < pause < 0.4 for pause in pauses[3:]), pauses
+    assert min(pauses[:3]) < 0.09, pauses
+    assert min(pauses[3:]) > 0.09, pauses
+    # Without the bound the last would be 1.28 s, and those before half as long each.
+    assert sum(pauses[3:]) < 2.0, pauses
 
 
 async def test_a_live_stream_that_ends_by_itself_is_opened_again(execute: Execute) -> None:
