@@ -21,8 +21,6 @@ from ui.views.session import guarded, owner, told
 from ui.views.text_box import text_box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from orchestrator.backends.kubernetes.cluster import Cluster
     from orchestrator.backends.kubernetes.deployments import Deployed
     from orchestrator.backends.kubernetes.readiness import Readiness
@@ -59,37 +57,18 @@ def show_changes(cluster: Cluster, prepared: Prepared, *, stop_runs: bool) -> No
         )
 
 
-def deploy_now(
-    cluster: Cluster,
-    prepared: Prepared,
-    context: str,
-    warnings: Iterable[str] = (),
-    *,
-    stop_runs: bool,
-) -> None:
-    """Deploy, and show how it becomes ready, with what was told of it before and while deploying.
-
-    Raises as `show_changes` does.
-    """
+def deploy_now(cluster: Cluster, prepared: Prepared, context: str, *, stop_runs: bool) -> None:
+    """Deploy, and show how it becomes ready. Raises as `show_changes` does."""
     doing = deployer(cluster, prepared, stop_runs=stop_runs)
     require_own(cluster, doing.name, owner())
     doing.preview()  # what the cluster refuses is known before anything is made
-    changes = doing.apply()
-    notes = [
-        f"{change.key}: {note}" for change in changes for note in (*change.notes, *change.warnings)
-    ]
-    key = _notes_key(cluster.namespace, doing.name)
-    st.session_state[key] = [*warnings, *notes]
+    doing.apply()
     st.session_state["deployed-context"] = context
     st.session_state["deployed-namespace"] = cluster.namespace
     st.session_state["deployed-name"] = doing.name
     # The widget exists already in this run of the page; it is set before the next.
     st.session_state["deploy-go-to"] = "What is deployed"
     st.rerun()
-
-
-def _notes_key(namespace: str, name: str) -> str:
-    return f"deployed-notes-{namespace}-{name}"
 
 
 def show_deployed() -> None:
@@ -143,8 +122,6 @@ def _deployment(cluster: Cluster, deployed: Deployed) -> None:
         with st.container(gap="xsmall"):
             for reason in found.reasons:
                 st.warning(plain(str(reason)), icon=":material/hourglass_empty:")
-    for note in st.session_state.get(_notes_key(cluster.namespace, deployed.name), ()):
-        st.info(plain(note), icon=":material/info:")
     with actions:
         workloads = [node for node in found.nodes if node.kind == "Deployment"]
         if workloads and st.button("Scale", icon=":material/stacks:"):
