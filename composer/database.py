@@ -66,7 +66,7 @@ def open_engine(url: str, *pragmas: str) -> sa.Engine:
     try:
         engine = sa.create_engine(parsed, **options)
     except ImportError as error:
-        how = install_command(POSTGRESQL)
+        how = install_command(POSTGRESQL) if is_postgresql else "pip install what it names"
         raise DatabaseUrlError(f"{scheme} needs its driver: {how}") from error
     except sa.exc.ArgumentError as error:
         raise DatabaseUrlError(f"{URL_VARIABLE}: {reason_of(error)}") from error

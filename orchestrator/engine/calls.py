@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
+from orchestrator.engine.channels import OF_DEATH
 from orchestrator.engine.instruments import (
     UNWATCHED,
     CallRecord,
@@ -23,10 +24,6 @@ from orchestrator.errors import OperationError
 from orchestrator.settings import OrchestratorSettings
 
 T = TypeVar("T")
-
-# Statuses with which calls end when their component dies or is told to end. Of calls that nobody
-# here has cancelled: CANCELLED is what gRPC says of one that had arrived and not begun by then.
-OF_DEATH: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 
 # Statuses that may pass by themselves.
 TEMPORARY: Final = OF_DEATH | {

@@ -28,6 +28,10 @@ _PAUSE_S: Final = 0.05
 _ANSWER_S: Final = 5.0
 _WINDOW_BYTES: Final = 4 * 1024 * 1024
 
+# Statuses with which calls end when their component dies or is told to end. Of calls that nobody
+# here has cancelled: CANCELLED is what gRPC says of one that had arrived and not begun by then.
+OF_DEATH: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+
 # What gRPC says of a peer with which no secure connection is possible, however often one tries.
 _REFUSED: Final = ("OPENSSL_internal", "Peer name")
 # What it says where the other side hangs up: one that wants (other) TLS, but also a proxy, such as
@@ -162,7 +166,7 @@ async def takes_calls(channel: grpc.aio.Channel, *, ask: bool) -> bool:
         )
     except grpc.aio.AioRpcError as error:
         # Any other status is an answer, and one that is late may be busy.
-        return error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+        return error.code() not in OF_DEATH
     return True
 
 

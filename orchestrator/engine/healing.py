@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from typing import Final
 
-from orchestrator.engine.calls import OF_DEATH
+from orchestrator.engine.channels import OF_DEATH
 from orchestrator.engine.message_log import MessageLog
 from orchestrator.engine.plan import Plan
 from orchestrator.errors import ComponentDiedError, NodeError, OperationError

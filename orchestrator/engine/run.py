@@ -18,7 +18,8 @@ from typing import Any
 
 from orchestrator.backends.base import Backend
 from orchestrator.engine.call_memory import CallMemory
-from orchestrator.engine.calls import OF_DEATH, Caller
+from orchestrator.engine.calls import Caller
+from orchestrator.engine.channels import OF_DEATH
 from orchestrator.engine.cycles import Cycle, find_cycles
 from orchestrator.engine.healing import Healing
 from orchestrator.engine.instruments import UNWATCHED, Instruments

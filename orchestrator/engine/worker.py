@@ -16,7 +16,8 @@ from typing import Any
 import grpc
 
 from orchestrator.engine.call_memory import OpenCall, RememberedCall
-from orchestrator.engine.calls import OF_DEATH, Caller
+from orchestrator.engine.calls import Caller
+from orchestrator.engine.channels import OF_DEATH
 from orchestrator.engine.link import Inlet, Outlet
 from orchestrator.engine.memory import StepMemory
 from orchestrator.engine.message import Message

@@ -53,7 +53,7 @@ def _validator(kind: str, api_version: str, version: str) -> Draft202012Validato
 
     It is kept, because reading the definitions takes longer than checking an object.
     """
-    contents = _contents()
+    contents = _schemas().schema_contents
     folder = f"kubernetes-json-schema/v{version}.0-local-strict"
     # As kubernetes-validate names them: rbac.authorization.k8s.io/v1 is rbac-v1.
     group = _API_DOMAIN.sub(r"\1-", api_version)
@@ -71,15 +71,13 @@ def _validator(kind: str, api_version: str, version: str) -> Draft202012Validato
 @functools.cache
 def _definitions(version: str) -> Any:
     folder = f"kubernetes-json-schema/v{version}.0-local-strict"
-    return _contents()(f"{folder}/_definitions.json", version)
+    return _schemas().schema_contents(f"{folder}/_definitions.json", version)
 
 
 @functools.cache
 def _require_version(version: str) -> None:
-    _contents()
-    from kubernetes_validate import utils
-
-    there = list(dict.fromkeys(map(utils.major_minor, utils.all_versions())))
+    schemas = _schemas()
+    there = list(dict.fromkeys(map(schemas.major_minor, schemas.all_versions())))
     if version not in there:
         raise RenderError(
             f"there are no schemas of Kubernetes {version!r} to check against, only those of "
@@ -87,12 +85,12 @@ def _require_version(version: str) -> None:
         )
 
 
-def _contents() -> Any:
-    """Return what reads a schema of kubernetes-validate."""
+def _schemas() -> Any:
+    """Return what lists and reads the schemas of kubernetes-validate."""
     try:
         from kubernetes_validate import utils
     except ImportError as error:
         raise RenderError(
             f"checking objects needs the schemas of Kubernetes: {install_command('k8s')}"
         ) from error
-    return utils.schema_contents
+    return utils
