@@ -147,7 +147,7 @@ def _overlay_files(
         images=[_image(old, new) for old, new in sorted(images.items())],
         patches=patches,
     )
-    heading = f"# {profile.title or profile.name}: kubectl apply -k {folder}\n"
+    heading = f"# {profile.title or profile.name}: kubectl apply --server-side -k {folder}\n"
     return {f"{folder}/kustomization.yaml": heading + _yaml(kustomization)} | files
 
 
@@ -241,7 +241,7 @@ def _readme(pipeline: str, profiles: Sequence[Profile]) -> str:
 
 `base` is the pipeline at no particular site, `overlays` say what a site has: {", ".join(names)}.
 
-    kubectl apply -k overlays/{names[0]}
+    kubectl apply --server-side -k overlays/{names[0]}
     kubectl get pods -l {labels.INSTANCE}={pipeline}
     kubectl delete -k overlays/{names[0]}
 
