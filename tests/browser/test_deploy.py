@@ -23,6 +23,8 @@ from ui.workspace import Workspace
 Open = Callable[[Served], Browsing]
 
 WITHIN_MS = 60_000
+REFRESH_MS = 2_000
+"""How often what is deployed is read again."""
 
 
 @pytest.fixture
@@ -85,10 +87,15 @@ def test_a_pipeline_is_deployed_watched_scaled_and_removed(
     cluster.controllers.outcomes.pop("clean")
     expect(tab.main).to_contain_text("1 of 1 ready", timeout=WITHIN_MS)
     tab.button("Scale").click()
+    # It is still there, and still sends, when what is below it has been drawn again.
+    tab.page.wait_for_timeout(2 * REFRESH_MS)
     tab.dialog.get_by_label("clean").fill("3")
     tab.dialog.get_by_label("clean").press("Tab")
     tab.dialog.get_by_role("button", name="Scale").click()
     expect(tab.main).to_contain_text("3 of 3 ready", timeout=WITHIN_MS)
+    # What was told while deploying is not gone with the first look.
+    expect(tab.main).to_contain_text("not pinned to a digest")
+    tab.assert_accessible()
     tab.button("Undeploy").click()
     tab.dialog.get_by_role("button", name="Undeploy").click()
     expect(tab.main).to_contain_text("Nothing is deployed", timeout=WITHIN_MS)

@@ -62,10 +62,6 @@ def deploy() -> None:
         key="deploy-view",
     )
     if chosen == "What is deployed":
-        # They are shown once. Without a place of their own, what follows would move when they go,
-        # and Streamlit, which knows a fragment by its place, would drop a click on it.
-        with st.container():
-            _warn(st.session_state.pop("deploy-warnings", ()))
         show_deployed()
     else:
         _new()
@@ -213,9 +209,7 @@ def _actions(graph: Graph, site: Site, prepared: Prepared) -> None:
                 _warn(warnings)
                 show_changes(cluster, whole, stop_runs=stop_runs)
             else:
-                # Deploying goes to another view.
-                st.session_state["deploy-warnings"] = warnings
-                deploy_now(cluster, whole, context, stop_runs=stop_runs)
+                deploy_now(cluster, whole, context, warnings, stop_runs=stop_runs)
 
 
 def _download(graph: Graph, chosen: Format, site: Site) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
@@ -21,6 +23,8 @@ from ui.views.session import guarded, owner, told
 from ui.views.text_box import text_box
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from orchestrator.backends.kubernetes.cluster import Cluster
     from orchestrator.backends.kubernetes.deployments import Deployed
     from orchestrator.backends.kubernetes.readiness import Readiness
@@ -28,6 +32,10 @@ if TYPE_CHECKING:
 _REFRESH_S = 2.0
 _MAX_REPLICAS = 1000
 _MAX_DIFF_LINES = 2000
+
+_SEEN_KEY: Final = "deployed-seen"
+_NAME_KEY: Final = "deployed-name"
+_WANTED_KEY: Final = "deployed-wanted"
 
 
 def show_changes(cluster: Cluster, prepared: Prepared, *, stop_runs: bool) -> None:
@@ -57,51 +65,97 @@ def show_changes(cluster: Cluster, prepared: Prepared, *, stop_runs: bool) -> No
         )
 
 
-def deploy_now(cluster: Cluster, prepared: Prepared, context: str, *, stop_runs: bool) -> None:
-    """Deploy, and show how it becomes ready. Raises as `show_changes` does."""
+def deploy_now(
+    cluster: Cluster,
+    prepared: Prepared,
+    context: str,
+    warnings: Iterable[str] = (),
+    *,
+    stop_runs: bool,
+) -> None:
+    """Deploy, and show how it becomes ready, with what was told of it before and while deploying.
+
+    Raises as `show_changes` does.
+    """
     doing = deployer(cluster, prepared, stop_runs=stop_runs)
     require_own(cluster, doing.name, owner())
     doing.preview()  # what the cluster refuses is known before anything is made
-    doing.apply()
+    changes = doing.apply()
+    notes = [
+        f"{change.key}: {note}" for change in changes for note in (*change.notes, *change.warnings)
+    ]
+    st.session_state[_notes_key(cluster.namespace, doing.name)] = (*warnings, *notes)
     st.session_state["deployed-context"] = context
     st.session_state["deployed-namespace"] = cluster.namespace
-    st.session_state["deployed-name"] = doing.name
+    st.session_state[_WANTED_KEY] = doing.name
+    st.session_state[_SEEN_KEY] = None
     # The widget exists already in this run of the page; it is set before the next.
     st.session_state["deploy-go-to"] = "What is deployed"
     st.rerun()
 
 
+def _notes_key(namespace: str, name: str) -> str:
+    return f"deployed-notes-{namespace}-{name}"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a cluster had when it was read last.
+
+    nodes: of each deployment that was shown, those that can be scaled, and to how many.
+    """
+
+    context: str
+    namespace: str
+    deployments: tuple[Deployed, ...]
+    nodes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def looks_like(self, other: _Seen | None) -> bool:
+        """Return whether the same is chosen from and pressed."""
+        return other is not None and self._shape() == other._shape()
+
+    def _shape(self) -> object:
+        nodes = {name: set(nodes) for name, nodes in self.nodes.items()}
+        return replace(self, nodes={}), nodes
+
+
 def show_deployed() -> None:
-    """List the deployments of a namespace, and show one."""
+    """List the deployments of a namespace, and show one.
+
+    What is chosen from and pressed stands outside the part that is drawn again by itself. A dialog
+    that is opened within such a part belongs to it, and Streamlit drops what is sent from it where
+    both are due at once.
+    """
     context, namespace = st.columns(2)
     context_text = context.text_input(
         "Context", placeholder="the current one", key="deployed-context"
-    )
+    ).strip()
     namespace_text = namespace.text_input(
         "Namespace", placeholder="of the context", key="deployed-namespace"
-    )
+    ).strip()
+    seen: _Seen | None = st.session_state.get(_SEEN_KEY)
+    if seen is not None and (seen.context, seen.namespace) != (context_text, namespace_text):
+        seen = st.session_state[_SEEN_KEY] = None
+    chosen, asks = None, False
+    with st.container():  # a place of its own, so that what follows keeps its own
+        if seen is not None and seen.deployments:
+            names = [each.name for each in seen.deployments]
+            if (wanted := st.session_state.pop(_WANTED_KEY, None)) in names:
+                st.session_state[_NAME_KEY] = wanted
+            name = st.selectbox("Deployment", names, key=_NAME_KEY)
+            chosen = next((each for each in seen.deployments if each.name == name), None)
+        if seen is not None and chosen is not None:
+            asks = _deployment(seen, chosen)
     # Again and again: pods come up, fail and go without anybody's asking here.
-    st.fragment(_shown, run_every=_REFRESH_S)(context_text.strip(), namespace_text.strip())
+    shown = st.fragment(guarded(_shown), run_every=_REFRESH_S)
+    shown(context_text, namespace_text, chosen.name if chosen else "", asks=asks)
+    if chosen is not None:
+        for note in st.session_state.get(_notes_key(chosen.namespace, chosen.name), ()):
+            st.info(plain(note), icon=":material/info:")
 
 
-def _shown(context: str, namespace: str) -> None:
-    guarded(lambda: _show(context, namespace))()
-
-
-def _show(context: str, namespace: str) -> None:
-    with told(), connected(context, namespace) as cluster:
-        found = own_deployments(cluster, owner())
-        if not found:
-            whose = "Nothing" if owner() is None else "Nothing of yours"
-            st.info(f"{whose} is deployed in the namespace {plain(cluster.namespace)}.")
-            return
-        chosen = st.selectbox("Deployment", [each.name for each in found], key="deployed-name")
-        _deployment(cluster, next((each for each in found if each.name == chosen), found[0]))
-
-
-def _deployment(cluster: Cluster, deployed: Deployed) -> None:
-    from orchestrator.backends.kubernetes.deployments import readiness
-
+def _deployment(seen: _Seen, deployed: Deployed) -> bool:
+    """Show what a deployment is and what can be done with it; return whether a dialog asks."""
     facts = (
         ("Pipeline", deployed.pipeline),
         ("Run", deployed.run),
@@ -112,23 +166,48 @@ def _deployment(cluster: Cluster, deployed: Deployed) -> None:
         for label, value in facts:
             st.markdown(f":gray[{label}]  \n**{plain(value) or 'unknown'}**", width="content")
     if deployed.is_going:
-        st.info("It is being removed.")
-        return
-    found = readiness(cluster, deployed.name)
-    # Above what comes and goes, so that no button moves away below a click.
-    actions = st.container(horizontal=True, vertical_alignment="bottom", key="deployed-actions")
-    _readiness(found)
-    if not found.is_ready:
-        with st.container(gap="xsmall"):
-            for reason in found.reasons:
-                st.warning(plain(str(reason)), icon=":material/hourglass_empty:")
-    with actions:
-        workloads = [node for node in found.nodes if node.kind == "Deployment"]
-        if workloads and st.button("Scale", icon=":material/stacks:"):
-            _scale(cluster.namespace, deployed.name, {node.node: node.wanted for node in workloads})
-        if st.button("Undeploy", icon=":material/delete:"):
-            _undeploy(cluster.namespace, deployed.name)
+        return False
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        nodes = seen.nodes.get(deployed.name)
+        scales = st.button("Scale", icon=":material/stacks:", disabled=not nodes)
+        removes = st.button("Undeploy", icon=":material/delete:")
         st.markdown(f"{code(f'eoloom deployments fetch {deployed.name}')} brings its results here.")
+    if scales and nodes:
+        _scale(seen.context, seen.namespace, deployed.name, nodes)
+    elif removes:
+        _undeploy(seen.context, seen.namespace, deployed.name)
+    return scales or removes
+
+
+def _shown(context: str, namespace: str, name: str, *, asks: bool) -> None:
+    """Read the cluster and show how the deployment `name` stands.
+
+    asks: whether a dialog is open, which drawing the whole page anew would close.
+    """
+    from orchestrator.backends.kubernetes.deployments import readiness
+
+    before: _Seen | None = st.session_state.get(_SEEN_KEY)
+    waiting = st.spinner("Asking the cluster …") if before is None else contextlib.nullcontext()
+    with told(), connected(context, namespace) as cluster:
+        with waiting:
+            deployments = tuple(own_deployments(cluster, owner()))
+            chosen = next((each for each in deployments if each.name == name), None)
+            found = readiness(cluster, name) if chosen and not chosen.is_going else None
+        nodes = dict(before.nodes) if before else {}
+        if found is not None:
+            nodes[name] = {n.node: n.wanted for n in found.nodes if n.kind == "Deployment"}
+        seen = st.session_state[_SEEN_KEY] = _Seen(context, namespace, deployments, nodes)
+        if not asks and not seen.looks_like(before):
+            st.rerun()
+        if chosen is None and deployments:
+            st.info(f"There is no {plain(name)} any more.")
+        elif chosen is None:
+            whose = "Nothing" if owner() is None else "Nothing of yours"
+            st.info(f"{whose} is deployed in the namespace {plain(cluster.namespace)}.")
+        elif found is None:
+            st.info("It is being removed.")
+        else:
+            _readiness(found)
 
 
 def _readiness(found: Readiness) -> None:
@@ -150,14 +229,16 @@ def _readiness(found: Readiness) -> None:
         ],
         border="horizontal",
     )
+    for reason in () if found.is_ready else found.reasons:
+        st.warning(plain(str(reason)), icon=":material/hourglass_empty:")
 
 
 def _mark(*, is_ready: bool) -> str:
     return ":green[:material/check:]" if is_ready else ":orange[:material/pending:]"
 
 
-@st.dialog("Scale")
-def _scale(namespace: str, name: str, nodes: dict[str, int]) -> None:
+@st.dialog("Scale", on_dismiss="rerun")
+def _scale(context: str, namespace: str, name: str, nodes: Mapping[str, int]) -> None:
     from orchestrator.backends.kubernetes.deployments import scale
 
     st.caption("Until the next deployment, which has the replicas of the pipeline file.")
@@ -169,7 +250,6 @@ def _scale(namespace: str, name: str, nodes: dict[str, int]) -> None:
         }
         if not st.form_submit_button("Scale", type="primary"):
             return
-    context = str(st.session_state.get("deployed-context", ""))
     with told(), connected(context, namespace) as cluster:
         require_own(cluster, name, owner())
         for node, replicas in wanted.items():
@@ -178,8 +258,8 @@ def _scale(namespace: str, name: str, nodes: dict[str, int]) -> None:
         st.rerun()
 
 
-@st.dialog("Undeploy")
-def _undeploy(namespace: str, name: str) -> None:
+@st.dialog("Undeploy", on_dismiss="rerun")
+def _undeploy(context: str, namespace: str, name: str) -> None:
     from orchestrator.backends.kubernetes.deployments import undeploy
 
     st.markdown(f"{code(name)} is removed from the namespace {code(namespace)}.")
@@ -191,7 +271,6 @@ def _undeploy(namespace: str, name: str) -> None:
     )
     if not st.button("Undeploy", type="primary"):
         return
-    context = str(st.session_state.get("deployed-context", ""))
     with told(), connected(context, namespace) as cluster:
         require_own(cluster, name, owner())
         with st.spinner("Removing …"):
