@@ -82,14 +82,24 @@ class Browsing:
         expect(self.page.get_by_text("Traceback")).to_have_count(0)
 
     def assert_accessible(self) -> None:
-        """Fail where axe-core finds a serious violation."""
+        """Fail where axe-core finds a serious violation, three times.
+
+        Streamlit draws what it is about to replace paler than anything is shown to last.
+        """
         require("canvas")
-        self.settle()
+        for _ in range(3):
+            self.settle()
+            serious = self._serious_violations()
+            if not serious:
+                return
+            self.page.wait_for_timeout(500)
+        raise AssertionError("\n".join(serious))
+
+    def _serious_violations(self) -> list[str]:
         self.page.add_script_tag(path=_AXE)
         found: dict[str, Any] = self.page.evaluate("axe.run()")
-        serious = [
+        return [
             f"{each['id']}: {each['nodes'][0]['html']}"
             for each in found["violations"]
             if each["impact"] in {"serious", "critical"}
         ]
-        assert not serious, "\n".join(serious)
