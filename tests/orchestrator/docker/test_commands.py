@@ -105,7 +105,8 @@ def test_a_container_of_others_runs_unchanged(finish: Finish, workplace: Path, c
     assert texts == ["hello 1 from 0", "hello 2 from 0", "hello 3 from 0"]
     folder = Path(document["folder"])
     assert (folder / "shared" / "greeting-3.txt").read_text() == "hello"
-    assert (folder / "logs" / "hello.log").read_text() == "greeter serves\n"
+    # Looking for its page may have been logged as well.
+    assert "greeter serves" in (folder / "logs" / "hello.log").read_text().splitlines()
     record = json.loads((folder / "backend.json").read_text())
     assert record["backend"] == "docker"
     assert record["images"]["hello"]["id"] == client.images.get(GREETER).id
