@@ -9,6 +9,7 @@ import signal
 import tarfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -223,8 +224,22 @@ def test_a_failed_step_is_told_with_what_pip_said(
     assert "numpy" in str(failed.value)
 
 
+@pytest.fixture
+def unused_base_image(docker_engine: DockerClient, base_image: str) -> Iterator[str]:
+    """A base image that nothing has been built on.
+
+    A build without the cache would do, but the engine prefers its newest steps from then on: where
+    it is interrupted, all that was built before is built anew.
+    """
+    name = f"eoloom-tests/unused-base:{uuid.uuid4().hex}"
+    dockerfile = io.BytesIO(f"FROM {base_image}\nLABEL unused={name}\n".encode())
+    docker_engine.images.build(fileobj=dockerfile, tag=name, rm=True)
+    yield name
+    docker_engine.images.remove(name, force=True)
+
+
 def test_an_interrupted_build_leaves_no_container(
-    docker_engine: DockerClient, base_image: str
+    docker_engine: DockerClient, unused_base_image: str
 ) -> None:
     interrupt = threading.Timer(1.5, os.kill, [os.getpid(), signal.SIGINT])
 
@@ -238,7 +253,7 @@ def test_an_interrupted_build_leaves_no_container(
 
     before = there()
     component = Registry.discover().find("stac-source")
-    options = BuildOptions("eoloom-tests", base_image, no_cache=True)
+    options = BuildOptions("eoloom-tests", unused_base_image)
     with pytest.raises(KeyboardInterrupt):
         build_component(docker_engine, component, options, interrupt_soon)
     assert there() <= before
