@@ -94,6 +94,7 @@ def test_an_image_is_onboarded_and_dragged_onto_the_canvas(
     # What others have written is shown as it is.
     expect(tab.main).to_contain_text("Segments <b>of</b> *images*")
     expect(tab.main).to_contain_text("private")
+    tab.settle()
     tab.button("Who may use it").click()
     tab.dialog.get_by_text("everybody").click()
     tab.dialog.get_by_role("button", name="Save").click()

@@ -113,7 +113,7 @@ def test_what_does_not_become_ready_ends_in_1_with_the_reason(
     assert result.exit_code == 1
     assert "there is no such image in the registry" in result.stderr
     assert "It stays deployed" in result.stderr
-    again = eoloom("deploy", DEMO, *SITE, "--timeout", "1", "--json")
+    again = eoloom("deploy", DEMO, *SITE, "--timeout", "5", "--json")
     document = json.loads(again.stdout)
     assert document["readiness"]["ready"] is False
     assert document["readiness"]["reasons"][0]["subject"] == "clean"
