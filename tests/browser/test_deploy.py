@@ -96,7 +96,11 @@ def test_a_pipeline_is_deployed_watched_scaled_and_removed(
     # What was told while deploying is not gone with the first look.
     expect(tab.main).to_contain_text("not pinned to a digest")
     tab.assert_accessible()
+    # Which namespace is meant is said where it is the context's, too.
+    tab.fill("Namespace", "")
+    tab.settle()
     tab.button("Undeploy").click()
+    expect(tab.dialog).to_contain_text("is removed from the namespace eo.")
     tab.dialog.get_by_role("button", name="Undeploy").click()
     expect(tab.main).to_contain_text("Nothing is deployed", timeout=WITHIN_MS)
     assert cluster.names("deployments") == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -23,7 +23,7 @@ from ui.views.session import guarded, owner, told
 from ui.views.text_box import text_box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from orchestrator.backends.kubernetes.cluster import Cluster
     from orchestrator.backends.kubernetes.deployments import Deployed
@@ -110,14 +110,6 @@ class _Seen:
     deployments: tuple[Deployed, ...]
     nodes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
-    def looks_like(self, other: _Seen | None) -> bool:
-        """Return whether the same is chosen from and pressed."""
-        return other is not None and self._shape() == other._shape()
-
-    def _shape(self) -> object:
-        nodes = {name: set(nodes) for name, nodes in self.nodes.items()}
-        return replace(self, nodes={}), nodes
-
 
 def show_deployed() -> None:
     """List the deployments of a namespace, and show one.
@@ -136,22 +128,26 @@ def show_deployed() -> None:
     seen: _Seen | None = st.session_state.get(_SEEN_KEY)
     if seen is not None and (seen.context, seen.namespace) != (context_text, namespace_text):
         seen = st.session_state[_SEEN_KEY] = None
-    chosen, asks = None, False
     with st.container():  # a place of its own, so that what follows keeps its own
-        if seen is not None and seen.deployments:
-            names = [each.name for each in seen.deployments]
-            if (wanted := st.session_state.pop(_WANTED_KEY, None)) in names:
-                st.session_state[_NAME_KEY] = wanted
-            name = st.selectbox("Deployment", names, key=_NAME_KEY)
-            chosen = next((each for each in seen.deployments if each.name == name), None)
-        if seen is not None and chosen is not None:
-            asks = _deployment(seen, chosen)
+        chosen = _choose(seen.deployments) if seen else None
+        asks = seen is not None and chosen is not None and _deployment(seen, chosen)
     # Again and again: pods come up, fail and go without anybody's asking here.
     shown = st.fragment(guarded(_shown), run_every=_REFRESH_S)
     shown(context_text, namespace_text, chosen.name if chosen else "", asks=asks)
     if chosen is not None:
         for note in st.session_state.get(_notes_key(chosen.namespace, chosen.name), ()):
             st.info(plain(note), icon=":material/info:")
+
+
+def _choose(deployments: Sequence[Deployed]) -> Deployed | None:
+    """Let one be chosen; the one that was just made, at first."""
+    if not deployments:
+        return None
+    names = [each.name for each in deployments]
+    if (wanted := st.session_state.pop(_WANTED_KEY, None)) in names:
+        st.session_state[_NAME_KEY] = wanted
+    name = st.selectbox("Deployment", names, key=_NAME_KEY)
+    return next((each for each in deployments if each.name == name), None)
 
 
 def _deployment(seen: _Seen, deployed: Deployed) -> bool:
@@ -173,9 +169,9 @@ def _deployment(seen: _Seen, deployed: Deployed) -> bool:
         removes = st.button("Undeploy", icon=":material/delete:")
         st.markdown(f"{code(f'eoloom deployments fetch {deployed.name}')} brings its results here.")
     if scales and nodes:
-        _scale(seen.context, seen.namespace, deployed.name, nodes)
+        _scale(seen.context, deployed.namespace, deployed.name, nodes)
     elif removes:
-        _undeploy(seen.context, seen.namespace, deployed.name)
+        _undeploy(seen.context, deployed.namespace, deployed.name)
     return scales or removes
 
 
@@ -197,7 +193,7 @@ def _shown(context: str, namespace: str, name: str, *, asks: bool) -> None:
         if found is not None:
             nodes[name] = {n.node: n.wanted for n in found.nodes if n.kind == "Deployment"}
         seen = st.session_state[_SEEN_KEY] = _Seen(context, namespace, deployments, nodes)
-        if not asks and not seen.looks_like(before):
+        if not asks and seen != before:
             st.rerun()
         if chosen is None and deployments:
             st.info(f"There is no {plain(name)} any more.")
