@@ -68,6 +68,7 @@ def test_a_bad_contract_is_named_with_its_line(open_page: OpenPage) -> None:
     tab.dialog.get_by_role("button", name="Onboard", exact=True).click()
     expect(tab.dialog.get_by_role("alert")).to_contain_text("name the container image")
     tab.fill("Container image", "registry.example/team/segment:1.2")
+    tab.settle()  # the message goes, and the dialog moves
     tab.dialog.get_by_role("tab", name="Paste it").click()
     tab.fill("Contract", PROTO.replace("stream Region", "stream Regio"))
     tab.dialog.get_by_role("button", name="Onboard", exact=True).click()

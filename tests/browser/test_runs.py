@@ -124,9 +124,10 @@ def test_a_failed_run_shows_why_and_the_log_of_its_node(
 
 
 def test_a_run_is_followed_stopped_and_resumed(
-    page: Served, begin: Begin, open_page: OpenPage
+    page: Served, begin: Begin, open_page: OpenPage, tmp_path: Path
 ) -> None:
-    run = begin("slow", {}, count=60, delay_s=0.5)
+    gate = tmp_path / "gate"
+    run = begin("slow", {}, count=60, delay_s=0.5, wait_for=str(gate))
     tab = open_page(f"runs?run={run}")
     expect(tab.main).to_contain_text("running")
     state = tab.page.locator('[data-id="scenes"] .run-state')
@@ -141,6 +142,7 @@ def test_a_run_is_followed_stopped_and_resumed(
     expect(tab.main).to_contain_text(re.compile(r"Processor time\s*\d+\.\d s"))
     tab.button("Resume").click()
     expect(tab.button("Stop")).to_be_visible(timeout=WITHIN_MS)
+    gate.touch()
     expect(tab.main).to_contain_text("succeeded", timeout=WITHIN_MS)
     expect(tab.page.locator('[data-id="change"] .run-done')).to_be_visible()
     with contextlib.closing(Journal("", page.runs)) as journal:

@@ -106,10 +106,11 @@ def test_a_run_is_made_there_after_a_sign_in(
 
 
 def test_a_run_there_is_stopped_and_goes_on(
-    page: Served, service: Serving, new_context: NewContext
+    page: Served, service: Serving, new_context: NewContext, tmp_path: Path
 ) -> None:
+    gate = tmp_path / "gate"
     document = chain() | {"name": "slow"}
-    document["nodes"]["scenes"]["params"] = {"count": 20, "delay_s": 0.5}
+    document["nodes"]["scenes"]["params"] = {"count": 60, "delay_s": 0.5, "wait_for": str(gate)}
     draft = Workspace(page.workspace).new_draft(normal(document))
     tab = Browsing.open(new_context(), page.url, f"?draft={draft.id}")
     fill_in(tab.page, TOKEN)
@@ -122,12 +123,13 @@ def test_a_run_there_is_stopped_and_goes_on(
     )
     tab.button("Stop").click()
     expect(tab.main).to_contain_text("cancelled", timeout=WITHIN_MS)
+    gate.touch()
     tab.button("Resume").click()
     expect(tab.main).to_contain_text("succeeded", timeout=WITHIN_MS)
     expect(tab.page.locator('[data-id="change"] .run-done')).to_be_visible()
     run = tab.page.url.rpartition("run=")[2]
     with contextlib.closing(Journal("", page.runs)) as journal:
-        assert journal.run(run).operations["scenes.generate"]["answered"] == 20
+        assert journal.run(run).operations["scenes.generate"]["answered"] == 60
     assert files_with(TOKEN, page.folder, service.folder) == []
     tab.assert_no_errors()
 

@@ -30,6 +30,9 @@ class Parameters(BaseModel):
 
     count: int = Field(default=2, ge=0, le=1000, description="Scenes to make.")
     delay_s: float = Field(default=0.0, ge=0, le=600, description="Pause before each, in seconds.")
+    wait_for: str = Field(
+        default="", description="File that is waited for before each, for no longer than delay_s."
+    )
     fail_at: int = Field(default=0, ge=0, description="Number of the message that fails.")
     fail_while: str = Field(default="", description="File during whose presence message 1 fails.")
     die_at: int = Field(default=0, ge=0, description="Number of the message that ends it.")
@@ -42,9 +45,22 @@ class Parameters(BaseModel):
     mode: str | None = Field(default=None, description="Not read.", max_length=20)
 
 
+def _pause(params: Parameters) -> None:
+    if not params.wait_for:
+        time.sleep(params.delay_s)
+        return
+    until = time.monotonic() + (params.delay_s or 120)
+    while not Path(params.wait_for).exists():
+        if time.monotonic() > until:
+            if params.delay_s:
+                return
+            raise InputError(f"nobody has made {params.wait_for}")
+        time.sleep(0.05)
+
+
 def _act(call: Call[Parameters], number: int) -> None:
     """Fail, die or wait where the parameters say so."""
-    time.sleep(call.params.delay_s)
+    _pause(call.params)
     obstacle = call.params.fail_while
     if call.params.fail_at == number or (obstacle and number == 1 and Path(obstacle).exists()):
         raise InputError(f"scene {number} has no band B04")

@@ -111,10 +111,12 @@ def test_a_run_goes_on_by_itself_when_a_component_is_killed(
     start: Start, finish: Finish, workplace: Path
 ) -> None:
     """Its catalogue has every item once, as that of a run in which nothing happened."""
-    with start("run", "pipeline.yaml", "--set", "clean.delay_s=0.5") as process:
+    gate = workplace / "gate"
+    with start("run", "pipeline.yaml", "--set", f"clean.wait_for={gate}") as process:
         _wait_for(process, "scenes       done")
         [clean] = [c for c in _children(process) if Path(c.cwd()).name == "fake-clean"]
         clean.kill()
+        gate.touch()
         stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr
     assert "warning: clean: its process was killed by SIGKILL" in stdout
@@ -137,9 +139,10 @@ def _catalogued(workplace: Path) -> list[str]:
 
 
 def test_a_live_table_on_a_terminal(workplace: Path) -> None:
+    gate = workplace / "gate"
     controller, terminal = pty.openpty()
     with subprocess.Popen(
-        [*EOLOOM, "run", "pipeline.yaml", "--set", "scenes.delay_s=0.3"],
+        [*EOLOOM, "run", "pipeline.yaml", "--set", f"scenes.wait_for={gate}"],
         cwd=workplace,
         stdout=terminal,
         stderr=subprocess.PIPE,
@@ -150,6 +153,8 @@ def test_a_live_table_on_a_terminal(workplace: Path) -> None:
         try:
             while part := os.read(controller, 65_536):
                 output += part
+                if b"working" in output:
+                    gate.touch()
         except OSError:  # the other side of the terminal was closed
             pass
         os.close(controller)

@@ -100,13 +100,14 @@ def test_lineage_is_sent_while_the_run_goes(
 
 
 def test_metrics_are_served_while_the_run_goes(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch, workplace: Path
 ) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     monkeypatch.setenv("EOLOOM_METRICS_PORT", str(port))
-    with start("run", "pipeline.yaml", "--set", "change.delay_s=1") as process:
+    gate = workplace / "gate"
+    with start("run", "pipeline.yaml", "--set", f"change.wait_for={gate}") as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "clean        done" in line:
@@ -115,6 +116,7 @@ def test_metrics_are_served_while_the_run_goes(
         url = f"http://127.0.0.1:{port}/metrics"
         with urllib.request.urlopen(url, timeout=10) as answer:
             text = answer.read().decode()
+        gate.touch()
         process.communicate(timeout=60)
     labels = '{component="fake-clean",node="clean",operation="prepare",pipeline="fake-change"}'
     assert f"eoloom_messages_answered_total{labels} 3.0" in text

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.ui.conftest import EOLOOM, Start
 
@@ -23,26 +24,46 @@ def _wait_for(process: "subprocess.Popen[str]", words: str) -> None:
     raise AssertionError(f"{words!r} was never said")
 
 
-def test_a_run_is_watched_to_its_end(start: Start, finish: Finish) -> None:
-    with start("run", "pipeline.yaml", "--set", "scenes.delay_s=0.8") as process:
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """The file that the scenes of `begin` wait for: the run goes on when a test says so."""
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def begin(start: Start, gate: Path) -> Callable[..., "subprocess.Popen[str]"]:
+    """Start a run whose first scene waits for the gate."""
+
+    def run(*options: str) -> "subprocess.Popen[str]":
+        process = start("run", "pipeline.yaml", "--set", f"scenes.wait_for={gate}", *options)
         _wait_for(process, "scenes       ready")
-        code, stdout, stderr = finish("watch")
+        return process
+
+    return run
+
+
+def test_a_run_is_watched_to_its_end(begin: Start, start: Start, gate: Path) -> None:
+    with begin() as process, start("watch") as watching:
+        _wait_for(watching, "scenes       ready after")
+        _wait_for(watching, "% scene")  # reported progress, from the component's log
+        gate.touch()
+        stdout, stderr = watching.communicate(timeout=60)
         process.communicate(timeout=60)
-    assert (code, stderr) == (0, "")
-    assert "scenes       ready after" in stdout
+    assert (watching.returncode, stderr) == (0, "")
     assert "clean        done: 3 in, 3 out" in stdout
-    assert "% scene" in stdout  # reported progress, from the component's log
     assert "scene-1-scene-2: changed area 123.4 ha" in stdout
     assert "succeeded after" in stdout
 
 
-def test_the_exit_code_is_that_of_the_run(start: Start, finish: Finish) -> None:
-    failing = ("--set", "scenes.delay_s=0.5", "--set", "change.fail_at=3")
-    with start("run", "pipeline.yaml", *failing) as process:
-        _wait_for(process, "scenes       ready")
-        code, stdout, stderr = finish("watch", "last", "--json")
+def test_the_exit_code_is_that_of_the_run(begin: Start, start: Start, gate: Path) -> None:
+    with (
+        begin("--set", "change.fail_at=3") as process,
+        start("watch", "last", "--json") as watching,
+    ):
+        gate.touch()
+        stdout, stderr = watching.communicate(timeout=60)
         process.communicate(timeout=60)
-    assert code == 1
+    assert watching.returncode == 1
     assert json.loads(stdout)["failed_node"] == "change"
     assert "scene 3 has no band B04" in stderr
 
@@ -82,9 +103,8 @@ def test_an_interrupt_ends_the_watching_and_not_the_run(start: Start) -> None:
         process.communicate(timeout=60)
 
 
-def test_a_live_table_on_a_terminal(start: Start, workplace: Path) -> None:
-    with start("run", "pipeline.yaml", "--set", "scenes.delay_s=0.8") as process:
-        _wait_for(process, "scenes       ready")
+def test_a_live_table_on_a_terminal(begin: Start, gate: Path, workplace: Path) -> None:
+    with begin() as process:
         controller, terminal = pty.openpty()
         with subprocess.Popen(
             [*EOLOOM, "watch"],
@@ -98,6 +118,8 @@ def test_a_live_table_on_a_terminal(start: Start, workplace: Path) -> None:
             try:
                 while part := os.read(controller, 65_536):
                     output += part
+                    if b"working" in output:
+                        gate.touch()
             except OSError:  # the other side of the terminal was closed
                 pass
             os.close(controller)

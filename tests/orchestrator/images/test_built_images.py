@@ -238,8 +238,16 @@ def unused_base_image(docker_engine: DockerClient, base_image: str) -> Iterator[
     docker_engine.images.remove(name, force=True)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Take an interrupt as one: a shell lets what it starts in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_an_interrupted_build_leaves_no_container(
-    docker_engine: DockerClient, unused_base_image: str
+    docker_engine: DockerClient, unused_base_image: str, interruptible: None
 ) -> None:
     interrupt = threading.Timer(1.5, os.kill, [os.getpid(), signal.SIGINT])
 
