@@ -20,6 +20,8 @@ The command line
     cli.py, commands/   `eoloom`; the only modules that know typer
     output.py           stdout and stderr
     exits.py            exit codes, and which error ends in which
+    page_server.py      the page of `eoloom ui`, served by this process
+    reloading.py        pages that load themselves again where code was lost
     interrupts.py       Ctrl-C
     settings.py         options and environment
     scaffold/           new component projects

@@ -69,11 +69,12 @@ def serve_page(
         load_config_options(_STREAMLIT)  # before the application reads them
 
         from ui.app import app
+        from ui.reloading import reloading
 
         number = listener.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         url = f"http://{shown}:{number}"
-        application = _for_known_hosts(app, host)
+        application = _for_known_hosts(reloading(app), host)
         serving = uvicorn.Server(uvicorn.Config(application, log_level="warning"))
         listening(url)
         if browser:

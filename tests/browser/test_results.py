@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -20,7 +21,8 @@ from scipy.ndimage import binary_erosion
 
 from orchestrator.journal import Journal, RunRecord
 from tests.browser.browsing import Browsing
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import NewContext, OpenPage
+from tests.browser.losing import losing
 from tests.browser.mapping import Mapping
 from tests.browser.served import Served
 from tests.data import ROOT
@@ -73,6 +75,20 @@ def test_changes_are_drawn_where_the_raster_has_them(demo: Path, open_page: Open
     colour = tuple(shown.seen(*shown.place(KINDS, *unchanged)))
     assert colour not in COLOURS.values()
     expect(shown.frame.locator(".classes")).to_contain_text("vegetation loss")
+
+
+def test_tiles_that_are_lost_on_the_way_are_asked_for_again(
+    demo: Path, page: Served, new_context: NewContext
+) -> None:
+    context = new_context()
+    lost = losing(context, re.compile("/tiles/"), times=1)
+    tab = Browsing.open(context, page.url, f"results?run={demo.name}")
+    shown = on_map(tab)
+    shown.layer("Changed areas").uncheck()
+    place = inner_place(demo, 1)
+    assert tuple(shown.seen(*shown.place(KINDS, *place))) == COLOURS[1]
+    assert lost
+    expect(tab.page.get_by_text("does not answer")).to_have_count(0)
 
 
 def test_layers_are_switched_and_made_transparent(demo: Path, open_page: OpenPage) -> None:

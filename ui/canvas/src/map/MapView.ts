@@ -1,5 +1,6 @@
 import L from "leaflet";
 import { clipOf } from "./comparing";
+import { fetched } from "./fetching";
 import { linesWithin } from "./graticule";
 import { propertyRows } from "./reading";
 import type { Box, MapData, MapLayer } from "./types";
@@ -35,6 +36,7 @@ export class MapView {
   private outlines = L.layerGroup();
   private basemap: L.TileLayer | null = null;
   private failed = new Set<string>();
+  private readonly askedAgain = new WeakSet<HTMLImageElement>();
   private comparison: Comparison | null = null;
   private home: Box | null = null;
   private isUntouched = true;
@@ -158,24 +160,33 @@ export class MapView {
       maxNativeZoom: layer.maxZoom + 1,
       noWrap: true,
     });
-    tiles.on("tileerror", (event) => {
-      if (this.failed.has(layer.id)) return;
-      this.failed.add(layer.id);
-      void this.tellWhy(layer, (event.tile as HTMLImageElement).src);
-    });
+    tiles.on("tileerror", (event) => void this.askAgain(layer, event.tile as HTMLImageElement));
     return tiles;
   }
 
-  /** Ask for a tile again, for the words that an image element does not give. */
-  private async tellWhy(layer: MapLayer, url: string): Promise<void> {
+  /** Ask for a tile again: it may have been dropped on the way; else for why it is not there. */
+  private async askAgain(layer: MapLayer, tile: HTMLImageElement): Promise<void> {
+    const url = tile.src;
     try {
-      const answer = await fetch(url);
-      const text = answer.ok ? "" : (await answer.text()).trim();
+      const answer = await fetched(url);
+      if (answer.ok) {
+        if (this.askedAgain.has(tile)) return;
+        this.askedAgain.add(tile);
+        if (tile.isConnected) tile.src = url;
+        return;
+      }
+      const text = (await answer.text()).trim();
       // Beside its bounds a raster that is not upright has nothing.
-      if (text && !text.includes("no pixels")) this.events.onFault(`${layer.title}: ${text.slice(0, 300)}`);
+      if (text && !text.includes("no pixels")) this.tellOnce(layer, text.slice(0, 300));
     } catch {
-      this.events.onFault(`${layer.title}: the page does not answer`);
+      this.tellOnce(layer, "the page does not answer");
     }
+  }
+
+  private tellOnce(layer: MapLayer, fault: string): void {
+    if (this.failed.has(layer.id)) return;
+    this.failed.add(layer.id);
+    this.events.onFault(`${layer.title}: ${fault}`);
   }
 
   private vector(layer: MapLayer, pane: string): L.Layer {
@@ -186,7 +197,7 @@ export class MapView {
 
   private async fillVector(layer: MapLayer, pane: string, group: L.LayerGroup): Promise<void> {
     try {
-      const answer = await fetch(new URL(layer.url, document.baseURI));
+      const answer = await fetched(new URL(layer.url, document.baseURI));
       if (!answer.ok) throw new Error((await answer.text()).trim().slice(0, 300));
       const content = (await answer.json()) as GeoJSON.FeatureCollection;
       L.geoJSON(content, {
