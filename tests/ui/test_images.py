@@ -6,6 +6,7 @@ import gc
 import io
 import json
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,8 @@ from tests.ui.conftest import Invoke
 from ui.image_watch import PlainWatch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from docker import DockerClient
 
 
@@ -92,6 +95,40 @@ def test_an_image_goes_to_a_registry_is_listed_and_comes_back(
     )
     assert pulled["images"][0]["digest"] == f"{registry}/s2-change@{image['digest']}"
     assert "s2-change:0.1.0" in eoloom("images", "list").stdout
+
+
+WITHOUT_VENV = """\
+#!/bin/sh
+case "$*" in *venv*) exit 9;; esac
+exec /usr/bin/env PATH=/usr/bin python3 "$@"
+"""
+
+
+def test_without_the_cache_every_step_is_run(
+    eoloom: Invoke, tmp_path: Path, docker_engine: DockerClient, base_image: str
+) -> None:
+    """Told by the containers that the engine makes for steps; one of the first steps fails."""
+    base = "eoloom-tests/without-venv:1.0"
+    (tmp_path / "Dockerfile").write_text(f"FROM {base_image}\nCOPY python3 /usr/local/bin/\n")
+    (tmp_path / "python3").write_text(WITHOUT_VENV)
+    (tmp_path / "python3").chmod(0o755)
+    docker_engine.images.build(path=str(tmp_path), tag=base, rm=True)
+
+    def steps_run(*options: str) -> int:
+        began = f"{time.time():.6f}"
+        result = eoloom("images", "build", "stac-source", "--base-image", base, *options)
+        assert "RUN python3 -m venv" in result.stderr
+        made = docker_engine.events(
+            since=began,
+            until=f"{time.time():.6f}",
+            filters={"type": "container", "event": "create"},
+            decode=True,
+        )
+        return len(list(made))
+
+    steps_run()
+    assert steps_run() == 1
+    assert steps_run("--no-cache") > 1
 
 
 def test_layers_that_move_at_once_are_added_up() -> None:
