@@ -44,16 +44,17 @@ def _fixtures_of(item: pytest.Item) -> tuple[str, ...]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests stay together where several processes share them.
 
-    Those of a file, for its fixtures; those with the Docker engine, which would otherwise build the
-    same images twice and stop each other's runs; and those with a browser, which share one.
+    Those of a file, for its fixtures; and those with the Docker engine or a browser: they would
+    otherwise build the same images twice and stop each other's runs, and together they are more
+    than two cores do in time for somebody who looks at a page.
     """
     for item in items:
         if item.nodeid.startswith("tests/browser/"):
-            group = "browser"
+            group = "heavy"
             # A browser on a busy machine may miss a deadline; a defect fails each time.
             item.add_marker(pytest.mark.flaky(reruns=2))
         elif item.nodeid.startswith(_WITH_DOCKER) or "docker_engine" in _fixtures_of(item):
-            group = "docker"
+            group = "heavy"
         else:
             group = item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))

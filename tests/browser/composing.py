@@ -142,7 +142,8 @@ class Composing:
 
     def expect_runnable(self) -> None:
         """Wait until the composer has said that the pipeline can run."""
-        expect(self.problems).to_contain_text("can run")
+        # While the page is drawn anew, the old list stands beside the new one.
+        expect(self.problems.filter(has_text="can run").first).to_be_visible()
 
     def upload(self, name: str, content: bytes) -> None:
         """Give a file to the dialog of `Open`, instead of those that are there."""

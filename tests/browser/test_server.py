@@ -165,6 +165,7 @@ def test_an_orchestrator_that_is_gone_is_named_until_it_is_back(
     alert = tab.page.get_by_test_id("stAlertContainer")
     expect(alert).to_contain_text(f"{service.address} cannot be reached", timeout=WITHIN_MS)
     own.expect_runnable()  # the drawing can be used
+    tab.settle()
     expect(own.button("Run")).to_be_disabled()
     tab.assert_accessible()
     tab.button("Try again").click()
@@ -173,6 +174,7 @@ def test_an_orchestrator_that_is_gone_is_named_until_it_is_back(
     tab.button("Try again").click()
     expect(alert).to_have_count(0, timeout=WITHIN_MS)
     # Until the page is drawn anew, the old button stands beside the new one.
+    tab.settle()
     expect(own.button("Run")).to_have_count(1, timeout=WITHIN_MS)
     expect(own.button("Run")).to_be_enabled()
     tab.assert_no_errors()
