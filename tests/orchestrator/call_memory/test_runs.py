@@ -238,7 +238,7 @@ async def test_a_failed_call_is_not_remembered(laboratory: Laboratory) -> None:
     laboratory.fail.unlink()
     second = await laboratory.run("second", chain())
     # The stream that failed had given an answer already; the source had come to its end, or not.
-    assert second.cached["work.shape"] == 3
+    assert second.cached in ({"source.make": 1, "work.shape": 3}, {"work.shape": 3})
     assert second.outcome.state is State.SUCCEEDED
     assert len([name for name in second.files() if name.startswith("pairs/")]) == 2
 
