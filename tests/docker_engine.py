@@ -71,6 +71,14 @@ def base_image(docker_engine: DockerClient) -> str:
     return name
 
 
+def put_python(engine: DockerClient, base_image: str, script: str, folder: Path, name: str) -> None:
+    """Make a base image whose python3 is a shell script."""
+    (folder / "Dockerfile").write_text(f"FROM {base_image}\nCOPY python3 /usr/local/bin/\n")
+    (folder / "python3").write_text(script)
+    (folder / "python3").chmod(0o755)
+    engine.images.build(path=str(folder), tag=name, rm=True)
+
+
 @pytest.fixture(scope="session")
 def component_images(docker_engine: DockerClient, base_image: str) -> dict[str, BuiltImage]:
     """The image of every built-in component, of the code as it is now, by the component's name."""

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.images.progress import Layers, Progress
-from tests.docker_engine import LocalRegistry
+from tests.docker_engine import LocalRegistry, put_python
 from tests.ui.conftest import Invoke
 from ui.image_watch import PlainWatch
 
@@ -109,10 +109,7 @@ def test_without_the_cache_every_step_is_run(
 ) -> None:
     """Told by the containers that the engine makes for steps; one of the first steps fails."""
     base = "eoloom-tests/without-venv:1.0"
-    (tmp_path / "Dockerfile").write_text(f"FROM {base_image}\nCOPY python3 /usr/local/bin/\n")
-    (tmp_path / "python3").write_text(WITHOUT_VENV)
-    (tmp_path / "python3").chmod(0o755)
-    docker_engine.images.build(path=str(tmp_path), tag=base, rm=True)
+    put_python(docker_engine, base_image, WITHOUT_VENV, tmp_path, base)
 
     def steps_run(*options: str) -> int:
         began = f"{time.time():.6f}"

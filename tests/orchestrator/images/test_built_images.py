@@ -26,7 +26,7 @@ from orchestrator.images.build import BuildOptions, BuiltImage, build_component,
 from orchestrator.images.engine import engine_images
 from orchestrator.images.progress import Progress
 from protos.common.v1.item_pb2 import Item
-from tests.docker_engine import LocalRegistry
+from tests.docker_engine import LocalRegistry, put_python
 from tests.orchestrator.images.test_registry import ignore
 from ui.scaffold import create_component
 
@@ -290,10 +290,7 @@ def test_a_base_image_with_an_unfit_python_is_told_at_once(
     script: str, reason: str, tmp_path: Path, docker_engine: DockerClient, base_image: str
 ) -> None:
     unfit = "eoloom-tests/unfit-base:1.0"
-    (tmp_path / "Dockerfile").write_text(f"FROM {base_image}\nCOPY python3 /usr/local/bin/\n")
-    (tmp_path / "python3").write_text(script)
-    (tmp_path / "python3").chmod(0o755)
-    docker_engine.images.build(path=str(tmp_path), tag=unfit, rm=True)
+    put_python(docker_engine, base_image, script, tmp_path, unfit)
     component = Registry.discover().find("stac-source")
     steps: list[Progress] = []
     with pytest.raises(ImageError) as failed:
